@@ -1,0 +1,19 @@
+//! The local socket between our own programs: the only door into a running relay.
+//!
+//! ```text
+//! web, appliancectl, supervisor ─> client ─> Request ─> server (a thread of relay) ─> hub, store
+//!                                         <─ Reply  <─
+//! ```
+//!
+//! One request, one reply, in order, on a Unix socket in the state directory. Each is JSON behind
+//! a 4-byte big-endian length of at most [`crate::domain::limits::CONTROL_BYTES_MAX`]. Who may
+//! connect is decided by the socket's permissions. Start at [`request`].
+
+pub mod client;
+pub mod reply;
+pub mod request;
+pub mod wire;
+
+pub use client::Client;
+pub use reply::Reply;
+pub use request::Request;

@@ -1,0 +1,159 @@
+//! Every queue, buffer, retry and wait has its limit here, with its unit in its name.
+//!
+//! Limits that depend on each other say so at compile time, at the end.
+
+use std::time::Duration;
+
+// ---- link protocol ----
+
+/// A frame in all: header and payload. One frame fits one TLS record (RFC 8446, 5.1: 2^14).
+pub const FRAME_BYTES_MAX: usize = 16_384;
+/// Kind, channel and length; see "Link protocol" in README.md.
+pub const FRAME_HEADER_BYTES: usize = 8;
+/// What is left for a payload.
+pub const PAYLOAD_BYTES_MAX: usize = FRAME_BYTES_MAX - FRAME_HEADER_BYTES;
+/// Bytes a sender may have on a channel beyond what the receiver has consumed.
+pub const WINDOW_BYTES: u64 = 128 * 1024;
+/// A receiver renews credit once it consumed this much since it last did.
+pub const CREDIT_STEP_BYTES: u64 = WINDOW_BYTES / 4;
+/// Channels a link may have opened in its life; numbers are never used twice.
+pub const CHANNELS_PER_LINK_MAX: u16 = 4_096;
+/// From connecting to a finished handshake and hello.
+pub const HELLO_WITHIN: Duration = Duration::from_secs(10);
+/// A link without traffic is asked for a sign of life this often.
+pub const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(60);
+/// A link that gave no sign of life for this long is dead.
+pub const SILENCE_MAX: Duration = Duration::from_secs(150);
+/// Messages queued for one peer that does not read.
+pub const CONTROL_BACKLOG_BYTES_MAX: usize = 512 * 1024;
+
+// ---- front door ----
+
+/// The first request's head: what common servers allow.
+pub const HTTP_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Header lines in the first request's head.
+pub const HTTP_HEADERS_MAX: usize = 64;
+/// A request body on the web side; forms and JSON only, nothing uploads yet.
+pub const HTTP_BODY_BYTES_MAX: usize = 64 * 1024;
+/// A connection that serves pages may be silent for this long before it is dropped.
+pub const PAGE_IDLE_MAX: Duration = Duration::from_secs(75);
+/// Bytes held for a page connection in each direction before the other side must read.
+pub const PAGE_BACKLOG_BYTES_MAX: usize = 256 * 1024;
+/// Connections one address may hold at once.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 512;
+
+// ---- relay ----
+
+/// Events waiting for the hub from all shards together.
+pub const HUB_QUEUE_MAX: usize = 4_096;
+/// Orders and parcels waiting for one shard.
+pub const SHARD_QUEUE_MAX: usize = 4_096;
+/// Records waiting for the recorder.
+pub const RECORDER_QUEUE_MAX: usize = 4_096;
+/// Records committed by one transaction at most.
+pub const RECORDER_BATCH_MAX: usize = 256;
+/// Pieces of shell output waiting to be written to transcripts.
+pub const TRANSCRIPT_QUEUE_MAX: usize = 256;
+/// Control connections served at once (web, command line, supervisor).
+pub const CONTROL_CONNECTIONS_MAX: usize = 64;
+/// One request or reply on the control socket.
+pub const CONTROL_BYTES_MAX: usize = 256 * 1024;
+/// How long a program waits for a control reply.
+pub const CONTROL_REPLY_WITHIN: Duration = Duration::from_secs(10);
+
+// ---- sessions ----
+
+/// A representative who lost the connection may come back within this (SL-02).
+pub const REPRESENTATIVE_RETURN_WITHIN: Duration = Duration::from_secs(60);
+/// A customer client that lost the connection keeps trying for this long.
+pub const CUSTOMER_RETURN_WITHIN: Duration = Duration::from_secs(300);
+/// A consent prompt that nobody answers refuses after this.
+pub const CONSENT_WITHIN: Duration = Duration::from_secs(60);
+/// Sessions that are not over, in all.
+pub const SESSIONS_MAX: usize = 4_000;
+/// Sessions one representative may have waiting and running.
+pub const SESSIONS_PER_REPRESENTATIVE_MAX: usize = 200;
+/// Shells open at once in one session.
+pub const SHELLS_PER_SESSION_MAX: usize = 16;
+/// Entries of one session's log; a session that reaches it is ended.
+pub const ENTRIES_PER_SESSION_MAX: usize = 20_000;
+/// Entries sent again to a console that comes back.
+pub const ENTRIES_REPLAYED_MAX: usize = 2_000;
+/// One chat message, UTF-8.
+pub const CHAT_BYTES_MAX: usize = 4_000;
+/// Names of representatives, customers and computers, UTF-8 (JC-13: 128 characters).
+pub const NAME_BYTES_MAX: usize = 128;
+/// A transcript stops growing here and says so; the shell is closed with it.
+pub const TRANSCRIPT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+
+// ---- session keys ----
+
+/// Digits of a key while nobody is guessing (PP-04).
+pub const KEY_DIGITS: usize = 7;
+/// Digits of a new key under the heaviest guessing.
+pub const KEY_DIGITS_MAX: usize = 12;
+/// Life of a key unless the representative chooses (PP-05).
+pub const KEY_LIFE_DEFAULT: Duration = Duration::from_secs(10 * 60);
+/// Longest life that may be chosen.
+pub const KEY_LIFE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Unused keys one representative may have at once.
+pub const KEYS_PER_REPRESENTATIVE_MAX: usize = 100;
+/// Wrong keys one address may try within [`GUESS_WINDOW`].
+pub const GUESSES_PER_ADDRESS_MAX: u32 = 10;
+/// Over this time guesses are counted.
+pub const GUESS_WINDOW: Duration = Duration::from_secs(10 * 60);
+/// Wrong keys on the whole site within the window that make it ask for a puzzle.
+pub const GUESSES_BEFORE_PUZZLE: u32 = 100;
+/// Addresses whose guesses are remembered; beyond it the oldest is forgotten.
+pub const GUESSERS_MAX: usize = 10_000;
+/// Leading zero bits asked of the puzzle's SHA-256, about a second in a browser.
+pub const PUZZLE_BITS: u8 = 16;
+/// A puzzle must be solved within this.
+pub const PUZZLE_WITHIN: Duration = Duration::from_secs(120);
+/// A ticket opens one WebSocket, once, within this.
+pub const TICKET_WITHIN: Duration = Duration::from_secs(30);
+/// Tickets not yet used, in all.
+pub const TICKETS_MAX: usize = 10_000;
+
+// ---- accounts ----
+
+/// Accounts on the appliance.
+pub const ACCOUNTS_MAX: usize = 5_000;
+/// Shortest password.
+pub const PASSWORD_CHARS_MIN: usize = 10;
+/// Longest password; hashing must not become a way to keep us busy.
+pub const PASSWORD_BYTES_MAX: usize = 1_024;
+/// Wrong passwords one address may try within [`SIGN_IN_WINDOW`].
+pub const SIGN_INS_PER_ADDRESS_MAX: u32 = 20;
+/// Wrong passwords for one account within the window; then it waits.
+pub const SIGN_INS_PER_ACCOUNT_MAX: u32 = 10;
+/// Over this time wrong passwords are counted.
+pub const SIGN_IN_WINDOW: Duration = Duration::from_secs(10 * 60);
+/// A sign-in ends after this without a request.
+pub const SIGN_IN_IDLE_MAX: Duration = Duration::from_secs(8 * 60 * 60);
+/// A sign-in ends after this whatever happens.
+pub const SIGN_IN_LIFE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+// ---- running programs ----
+
+/// Ctrl-C to nothing running.
+pub const STOP_WITHIN: Duration = Duration::from_secs(2);
+/// First wait before a crashed program is started again; doubles up to the next.
+pub const RESTART_AFTER: Duration = Duration::from_millis(200);
+/// Longest wait between restarts.
+pub const RESTART_AFTER_MAX: Duration = Duration::from_secs(30);
+/// First wait of an endpoint before it dials again; doubles, jittered.
+pub const REDIAL_AFTER: Duration = Duration::from_millis(500);
+/// Longest wait between two dials of a customer client.
+pub const REDIAL_AFTER_MAX: Duration = Duration::from_secs(15);
+/// One attempt to reach the appliance: names, proxy, TCP and TLS together.
+pub const DIAL_WITHIN: Duration = Duration::from_secs(15);
+
+// The decoder never joins two records' worth of frame, and a full frame always fits the window.
+const _: () = assert!(FRAME_BYTES_MAX as u64 <= WINDOW_BYTES);
+const _: () = assert!(CHAT_BYTES_MAX * 2 < PAYLOAD_BYTES_MAX);
+// A silent peer is asked at least twice before it is given up.
+const _: () = assert!(SILENCE_MAX.as_secs() > 2 * KEEP_ALIVE_EVERY.as_secs());
+// 1,000 guesses in ten minutes from distinct addresses against 10 keys of 7 digits stay below
+// 1 in 1,000; the puzzle begins long before.
+const _: () = assert!(GUESSES_BEFORE_PUZZLE < 1_000);

@@ -1,0 +1,1 @@
+//! Just enough HTTP and WebSocket for the front door.

@@ -1,0 +1,1 @@
+//! Linux sockets by io_uring.

@@ -1,0 +1,1 @@
+//! The front door and everything that joins two peers.

@@ -1,0 +1,1 @@
+//! What each program may still do.

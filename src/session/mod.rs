@@ -1,0 +1,1 @@
+//! One support session: its state, consent and who may do what.

@@ -1,0 +1,1 @@
+//! The appliance's memory: SQLite (WAL, STRICT tables, foreign keys on).

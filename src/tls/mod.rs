@@ -1,0 +1,1 @@
+//! Ciphertext in, plaintext out.
