@@ -304,7 +304,9 @@ mod tests {
         );
         let mut alert = Vec::new();
         peers.server.take_ciphertext(&mut alert).unwrap();
-        assert_eq!(alert.first(), Some(&21), "an alert record");
+        peers.client.read_tls(&mut &alert[..]).unwrap();
+        let heard = peers.client.process_new_packets().unwrap_err();
+        assert!(matches!(heard, rustls::Error::AlertReceived(_)), "{heard}");
     }
 
     #[test]
