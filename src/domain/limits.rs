@@ -148,6 +148,13 @@ pub const STORE_WAL_KEPT_BYTES_MAX: i64 = 16 * 1024 * 1024;
 /// Rows of one page of a list.
 pub const PAGE_ROWS_MAX: usize = 500;
 
+// ---- transcripts ----
+
+/// Text of one event; more output becomes several.
+pub const TRANSCRIPT_EVENT_BYTES_MAX: usize = 16 * 1024;
+/// One line of a transcript: what a reader has to hold.
+pub const TRANSCRIPT_LINE_BYTES_MAX: usize = 128 * 1024;
+
 // ---- running programs ----
 
 /// Ctrl-C to nothing running.
@@ -166,6 +173,8 @@ pub const DIAL_WITHIN: Duration = Duration::from_secs(15);
 // The decoder never joins two records' worth of frame, and a full frame always fits the window.
 const _: () = assert!(FRAME_BYTES_MAX as u64 <= WINDOW_BYTES);
 const _: () = assert!(CHAT_BYTES_MAX * 2 < PAYLOAD_BYTES_MAX);
+// JSON writes a control character as six bytes; time, kind and punctuation take a hundred at most.
+const _: () = assert!(TRANSCRIPT_EVENT_BYTES_MAX * 6 + 100 <= TRANSCRIPT_LINE_BYTES_MAX);
 // A silent peer is asked at least twice before it is given up.
 const _: () = assert!(SILENCE_MAX.as_secs() > 2 * KEEP_ALIVE_EVERY.as_secs());
 // 1,000 guesses in ten minutes from distinct addresses against 10 keys of 7 digits stay below
