@@ -79,3 +79,68 @@ pub fn sweep(tx: &Transaction<'_>, at: Stamp) -> Result<usize, StoreError> {
         .execute([at])?;
     Ok(gone)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{Folder, account, read, write};
+
+    fn key(number: u8, account: AccountId, created: i64) -> SessionKeyRow {
+        SessionKeyRow {
+            digits: format!("{number:07}"),
+            ak: Token::from_random([number; 16]),
+            account,
+            created: Stamp(created),
+            expires: Stamp(created + 1000),
+        }
+    }
+
+    #[test]
+    fn a_key_is_taken_once_and_in_time() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let ana = account(&mut store, "ana").id;
+        let (one, two) = (key(1, ana, 0), key(2, ana, 1));
+        write(&mut store, |tx| put(tx, &one).and_then(|()| put(tx, &two))).unwrap();
+        assert_eq!(
+            read(&store, |c| unused(c, Stamp(5))),
+            [one.clone(), two.clone()]
+        );
+        let mut take_at = |ak: &Token, at| write(&mut store, |tx| take(tx, ak, Stamp(at))).unwrap();
+        assert!(take_at(&one.ak, 999));
+        assert!(!take_at(&one.ak, 999));
+        assert!(!take_at(&two.ak, 1001));
+        assert!(!take_at(&Token::from_random([9; 16]), 5));
+        assert_eq!(write(&mut store, |tx| sweep(tx, Stamp(1001))).unwrap(), 1);
+        assert_eq!(read(&store, |c| unused(c, Stamp(5))), []);
+    }
+
+    #[test]
+    fn digits_are_free_again_once_their_key_expired() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let ana = account(&mut store, "ana").id;
+        write(&mut store, |tx| put(tx, &key(1, ana, 0))).unwrap();
+        let mut again = key(1, ana, 999);
+        again.ak = Token::from_random([7; 16]);
+        assert!(write(&mut store, |tx| put(tx, &again)).is_err());
+        again.created = Stamp(1000);
+        write(&mut store, |tx| put(tx, &again)).unwrap();
+    }
+
+    #[test]
+    fn unused_keys_come_to_an_end() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let ana = account(&mut store, "ana").id;
+        write(&mut store, |tx| {
+            (0..KEYS_PER_REPRESENTATIVE_MAX)
+                .try_for_each(|number| put(tx, &key(u8::try_from(number).unwrap(), ana, 0)))
+        })
+        .unwrap();
+        let more = write(&mut store, |tx| put(tx, &key(200, ana, 0)));
+        assert!(matches!(more, Err(StoreError::Full { .. })));
+        let later = write(&mut store, |tx| put(tx, &key(200, ana, 1000)));
+        later.unwrap();
+    }
+}
