@@ -142,6 +142,27 @@ pub const SIGN_IN_IDLE_MAX: Duration = Duration::from_secs(8 * 60 * 60);
 /// A sign-in ends after this whatever happens.
 pub const SIGN_IN_LIFE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Browsers in which one account may be signed in; one more signs the oldest out.
+pub const OPEN_SIGN_INS_PER_ACCOUNT_MAX: usize = 32;
+
+// ---- store ----
+
+/// A transaction waits this long for another process's to finish.
+pub const STORE_BUSY_MAX: Duration = Duration::from_secs(5);
+/// One row, and so one text: far more than any of ours.
+pub const STORE_ROW_BYTES_MAX: i32 = 1024 * 1024;
+/// What the write-ahead log is cut to once its content is in the store's file.
+pub const STORE_WAL_KEPT_BYTES_MAX: i64 = 16 * 1024 * 1024;
+/// Rows of one page of a list.
+pub const PAGE_ROWS_MAX: usize = 500;
+
+// ---- transcripts ----
+
+/// Text of one event; more output becomes several.
+pub const TRANSCRIPT_EVENT_BYTES_MAX: usize = 16 * 1024;
+/// One line of a transcript: what a reader has to hold.
+pub const TRANSCRIPT_LINE_BYTES_MAX: usize = 128 * 1024;
+
 // ---- running programs ----
 
 /// Ctrl-C to nothing running.
@@ -160,6 +181,8 @@ pub const DIAL_WITHIN: Duration = Duration::from_secs(15);
 // The decoder never joins two records' worth of frame, and a full frame always fits the window.
 const _: () = assert!(FRAME_BYTES_MAX as u64 <= WINDOW_BYTES);
 const _: () = assert!(CHAT_BYTES_MAX * 2 < PAYLOAD_BYTES_MAX);
+// JSON writes a control character as six bytes; time, kind and punctuation take a hundred at most.
+const _: () = assert!(TRANSCRIPT_EVENT_BYTES_MAX * 6 + 100 <= TRANSCRIPT_LINE_BYTES_MAX);
 // A silent peer is asked at least twice before it is given up.
 const _: () = assert!(SILENCE_MAX.as_secs() > 2 * KEEP_ALIVE_EVERY.as_secs());
 // 1,000 guesses in ten minutes from distinct addresses against 10 keys of 7 digits stay below
