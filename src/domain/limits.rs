@@ -43,7 +43,11 @@ pub const HTTP_BODY_BYTES_MAX: usize = 64 * 1024;
 pub const PAGE_IDLE_MAX: Duration = Duration::from_secs(75);
 /// Bytes held for a page connection in each direction before the other side must read.
 pub const PAGE_BACKLOG_BYTES_MAX: usize = 256 * 1024;
-/// Connections one address may hold at once.
+/// A connection that was closed may take this long to read what it was told.
+pub const LINGER_MAX: Duration = Duration::from_secs(5);
+/// A ring thread looks at its deadlines this often.
+pub const SHARD_TICK: Duration = Duration::from_secs(1);
+/// Connections one address may hold at once that are no links.
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 512;
 
 // ---- relay ----

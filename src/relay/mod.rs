@@ -14,5 +14,10 @@
 //! sockets. Bytes flow without waiting for the store; what must be on record takes effect when
 //! the recorder says so.
 
+pub mod clock;
 pub mod exchange;
 pub mod hub;
+pub mod hub_thread;
+pub mod recorder;
+pub mod shard;
+pub mod transcripts;

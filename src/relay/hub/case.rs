@@ -168,7 +168,7 @@ impl Case {
 
     /// The same for a step that changes who may do what: it is on record before anybody sees it.
     pub fn log_step(&mut self, out: &mut Out, now: Now, by: Author, what: What) {
-        self.record_standing(out);
+        self.record_standing(out, now);
         self.log(out, now, by, what);
     }
 
@@ -199,7 +199,7 @@ impl Case {
     }
 
     /// Puts on record what is needed to go on after a restart.
-    pub fn record_standing(&mut self, out: &mut Out) {
+    pub fn record_standing(&mut self, out: &mut Out, now: Now) {
         self.record.accepted = self.state.is_accepted();
         self.record.allowed = self.allowed().to_vec();
         let record = Record::Changed {
@@ -207,6 +207,7 @@ impl Case {
             accepted: self.record.accepted,
             allowed: self.record.allowed.clone(),
             next_shell: self.record.next_shell,
+            at: now.stamp,
         };
         self.must_record(out, record);
     }

@@ -279,7 +279,7 @@ impl Hub {
         case.advance(state::Event::Accept)
             .map_err(|_| Failure::Taken)?;
         let out = &mut self.out;
-        case.record_standing(out);
+        case.record_standing(out, now);
         case.show(out);
         case.replay_to_console(out);
         case.log(out, now, case.by_owner(), What::Accepted);

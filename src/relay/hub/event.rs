@@ -104,6 +104,12 @@ pub enum Event {
         /// What.
         order: Order,
     },
+    /// A shell's transcript cannot be written (or is as long as it may get): without a record there
+    /// is no shell.
+    TranscriptFailed {
+        /// Whose.
+        tap: Tap,
+    },
     /// Nothing but time. Sent a few times a second.
     TimePassed,
 }
@@ -311,6 +317,8 @@ pub enum Record {
         allowed: Vec<Tool>,
         /// The next shell's number.
         next_shell: u32,
+        /// When.
+        at: Stamp,
     },
     /// A session is over.
     Ended {

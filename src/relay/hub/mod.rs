@@ -145,6 +145,11 @@ impl Hub {
                 }
             }
             Event::Recorded { through } => self.recorded(through),
+            Event::TranscriptFailed { tap } => {
+                if let Some(case) = self.cases.get_mut(&tap.session) {
+                    case.transcript_failed(&mut self.out, turn.now, tap.shell);
+                }
+            }
             Event::Order { id, order } => self.order(id, order, turn),
             Event::TimePassed => self.time_passed(turn.now),
         }
@@ -222,7 +227,7 @@ impl Hub {
         case.log_step(&mut self.out, now, by, what);
         // The state machine agreed before, or decides so here.
         if case.advance(state::Event::Hold).is_ok() {
-            case.record_standing(&mut self.out);
+            case.record_standing(&mut self.out, now);
         }
         case.introduce(&mut self.out);
         case.show(&mut self.out);

@@ -15,7 +15,7 @@ impl Case {
     pub fn open_shell(&mut self, out: &mut Out, now: Now, peers: &mut Peers, size: (u16, u16)) {
         let shell = ShellId(self.record.next_shell);
         self.record.next_shell += 1;
-        self.record_standing(out);
+        self.record_standing(out, now);
         let new = Shell {
             customer: Side::NEW,
             console: Side::NEW,
@@ -242,6 +242,13 @@ impl Case {
         self.to_console(out, &ToConsole::ShellClosed { session, shell: id });
         self.log(out, now, by, what);
         self.show(out);
+    }
+
+    /// What a shell shows can no longer be recorded: it closes.
+    pub fn transcript_failed(&mut self, out: &mut Out, now: Now, shell: ShellId) {
+        self.to_customer(out, &ToCustomer::ShellClose { shell });
+        let reason = crate::domain::text::label("the recording cannot be written");
+        self.close_shell(out, now, Author::Appliance, shell, What::ShellFailed { reason });
     }
 
     /// Closes every shell, and tells the computer to end them.
