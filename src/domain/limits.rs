@@ -18,6 +18,10 @@ pub const WINDOW_BYTES: u64 = 128 * 1024;
 pub const CREDIT_STEP_BYTES: u64 = WINDOW_BYTES / 4;
 /// Channels a link may have opened in its life; numbers are never used twice.
 pub const CHANNELS_PER_LINK_MAX: u16 = 4_096;
+/// Messages a peer may send at once; a person never comes near.
+pub const MESSAGES_BURST_MAX: u32 = 500;
+/// Messages a peer may go on sending, each second.
+pub const MESSAGES_PER_SECOND_MAX: u32 = 100;
 /// From connecting to a finished handshake and hello.
 pub const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// A link without traffic is asked for a sign of life this often.
@@ -63,6 +67,8 @@ pub const CONTROL_REPLY_WITHIN: Duration = Duration::from_secs(10);
 
 // ---- sessions ----
 
+/// The hub looks at its deadlines this often; every wait above is longer by far.
+pub const HUB_TICK: Duration = Duration::from_millis(250);
 /// A representative who lost the connection may come back within this (SL-02).
 pub const REPRESENTATIVE_RETURN_WITHIN: Duration = Duration::from_secs(60);
 /// A customer client that lost the connection keeps trying for this long.
@@ -79,6 +85,8 @@ pub const SHELLS_PER_SESSION_MAX: usize = 16;
 pub const ENTRIES_PER_SESSION_MAX: usize = 20_000;
 /// Entries sent again to a console that comes back.
 pub const ENTRIES_REPLAYED_MAX: usize = 2_000;
+/// JSON of a session's latest entries kept in memory.
+pub const LOG_BYTES_KEPT_MAX: usize = 256 * 1024;
 /// One chat message, UTF-8.
 pub const CHAT_BYTES_MAX: usize = 4_000;
 /// Names of representatives, customers and computers, UTF-8 (JC-13: 128 characters).

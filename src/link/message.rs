@@ -503,6 +503,4 @@ pub enum Failure {
     Limit,
     /// A number is out of range.
     Range,
-    /// The store cannot write just now.
-    Store,
 }
