@@ -131,7 +131,7 @@ pub enum Event {
         account: AccountId,
         /// How many digits it has.
         digits: u8,
-        /// It starts no session at or after this.
+        /// It starts sessions up to and including then.
         expires: Stamp,
     },
     /// A customer used a session key.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Happened, Header, Item};
+use super::{ELAPSED_MAX, Happened, Header, Item};
 use crate::domain::Stamp;
 use crate::domain::limits::TRANSCRIPT_LINE_BYTES_MAX;
 use crate::domain::text::label;
@@ -59,9 +59,6 @@ pub enum RecordingError {
         line: u64,
     },
 }
-
-/// Longest transcript: about 30 years. Microseconds up to here are exact in a double.
-const SECONDS_MAX: f64 = 1e9;
 
 /// Reads a transcript that comes in pieces. Holds one line at most, and the piece last given.
 #[derive(Debug, Default)]
@@ -178,7 +175,7 @@ fn event(line: &[u8], number: u64, after: Duration) -> Result<Item, RecordingErr
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Range checked before.
 fn elapsed(seconds: f64) -> Option<Duration> {
-    (0.0..=SECONDS_MAX)
+    (0.0..=ELAPSED_MAX.as_secs_f64())
         .contains(&seconds)
         .then(|| Duration::from_micros((seconds * 1e6).round() as u64))
 }

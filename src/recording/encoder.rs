@@ -6,7 +6,7 @@ use ring::digest::{Context, SHA256};
 use serde::Serialize;
 
 use super::utf8::Utf8;
-use super::{Happened, Header, Item};
+use super::{ELAPSED_MAX, Happened, Header, Item};
 use crate::domain::limits::TRANSCRIPT_EVENT_BYTES_MAX;
 use crate::domain::token::Fingerprint;
 
@@ -81,7 +81,7 @@ impl Asciicast {
     }
 
     fn event(&mut self, elapsed: Duration, what: Happened, out: &mut Vec<u8>) {
-        self.elapsed = self.elapsed.max(elapsed);
+        self.elapsed = self.elapsed.max(elapsed.min(ELAPSED_MAX));
         let elapsed = self.elapsed;
         self.append(&Item::Event { elapsed, what }, out);
     }

@@ -25,6 +25,10 @@ use std::time::Duration;
 
 use crate::domain::{Label, Stamp};
 
+/// Longest time in a transcript, about 30 years: up to here microseconds are exact in the double
+/// that JSON's readers use. Later events are written with this time.
+const ELAPSED_MAX: Duration = Duration::from_secs(1_000_000_000);
+
 /// The first line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {

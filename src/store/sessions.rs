@@ -50,6 +50,17 @@ pub struct SessionRow {
     pub next_shell: u32,
 }
 
+/// What changes while a session runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a> {
+    /// Where it stands.
+    pub state: SavedState,
+    /// What the customer has allowed.
+    pub allowed: &'a [Tool],
+    /// Number of the next shell.
+    pub next_shell: u32,
+}
+
 /// A session as lists and reports show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionSummary {
@@ -147,51 +158,27 @@ pub fn accept(tx: &Transaction<'_>, session: SessionId, at: Stamp) -> Result<(),
     changed_one(changed, session)
 }
 
-/// The session moved. [`accept`] also keeps the time.
+/// Writes down how a session goes on after a restart. [`accept`] also keeps the time.
 ///
 /// # Errors
 ///
 /// [`StoreError::NoSuchSession`].
-pub fn set_state(
+pub fn save(
     tx: &Transaction<'_>,
     session: SessionId,
-    state: &SavedState,
+    standing: &Standing<'_>,
 ) -> Result<(), StoreError> {
     let changed = tx
-        .prepare_cached("UPDATE sessions SET state = ?2 WHERE id = ?1 AND ended IS NULL")?
-        .execute((session, Word(state)))?;
-    changed_one(changed, session)
-}
-
-/// The customer allowed or withdrew something.
-///
-/// # Errors
-///
-/// [`StoreError::NoSuchSession`].
-pub fn set_allowed(
-    tx: &Transaction<'_>,
-    session: SessionId,
-    allowed: &[Tool],
-) -> Result<(), StoreError> {
-    let changed = tx
-        .prepare_cached("UPDATE sessions SET allowed = ?2 WHERE id = ?1 AND ended IS NULL")?
-        .execute((session, Json(allowed)))?;
-    changed_one(changed, session)
-}
-
-/// A shell was numbered.
-///
-/// # Errors
-///
-/// [`StoreError::NoSuchSession`].
-pub fn set_next_shell(
-    tx: &Transaction<'_>,
-    session: SessionId,
-    next_shell: u32,
-) -> Result<(), StoreError> {
-    let changed = tx
-        .prepare_cached("UPDATE sessions SET next_shell = ?2 WHERE id = ?1 AND ended IS NULL")?
-        .execute((session, next_shell))?;
+        .prepare_cached(
+            "UPDATE sessions SET state = ?2, allowed = ?3, next_shell = ?4
+             WHERE id = ?1 AND ended IS NULL",
+        )?
+        .execute((
+            session,
+            Word(standing.state),
+            Json(standing.allowed),
+            standing.next_shell,
+        ))?;
     changed_one(changed, session)
 }
 
@@ -329,8 +316,12 @@ mod tests {
         assert_eq!(read(&store, unended), [row.clone()]);
         write(&mut store, |tx| {
             accept(tx, row.id, Stamp(50))?;
-            set_allowed(tx, row.id, &[Tool::Shell])?;
-            set_next_shell(tx, row.id, 3)
+            let standing = Standing {
+                state: SavedState::Accepted,
+                allowed: &[Tool::Shell],
+                next_shell: 3,
+            };
+            save(tx, row.id, &standing)
         })
         .unwrap();
         row.state = SavedState::Accepted;
@@ -338,11 +329,18 @@ mod tests {
         row.allowed = vec![Tool::Shell];
         row.next_shell = 3;
         assert_eq!(read(&store, unended), [row.clone()]);
-        write(&mut store, |tx| {
-            set_state(tx, row.id, &SavedState::Waiting)?;
-            accept(tx, row.id, Stamp(70))
-        })
-        .unwrap();
+        let held = Standing {
+            state: SavedState::Waiting,
+            allowed: &[],
+            next_shell: 4,
+        };
+        write(&mut store, |tx| save(tx, row.id, &held)).unwrap();
+        row.state = SavedState::Waiting;
+        row.allowed = Vec::new();
+        row.next_shell = 4;
+        assert_eq!(read(&store, unended), [row.clone()]);
+        write(&mut store, |tx| accept(tx, row.id, Stamp(70))).unwrap();
+        row.state = SavedState::Accepted;
         assert_eq!(read(&store, unended), [row], "the first acceptance stays");
     }
 
@@ -361,11 +359,14 @@ mod tests {
         let before = read(&store, |c| one(c, id)).unwrap();
         assert_eq!(before.ended, Some(Stamp(9)));
         assert_eq!(before.end_reason, Some(EndReason::Customer));
+        let standing = Standing {
+            state: SavedState::Waiting,
+            allowed: &[Tool::Shell],
+            next_shell: 9,
+        };
         for outcome in [
             write(&mut store, |tx| accept(tx, id, Stamp(10))),
-            write(&mut store, |tx| set_state(tx, id, &SavedState::Waiting)),
-            write(&mut store, |tx| set_allowed(tx, id, &[Tool::Shell])),
-            write(&mut store, |tx| set_next_shell(tx, id, 9)),
+            write(&mut store, |tx| save(tx, id, &standing)),
             write(&mut store, |tx| end(tx, id, EndReason::Limit, Stamp(10))),
         ] {
             let refused =

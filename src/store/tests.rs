@@ -139,7 +139,10 @@ fn a_reader_neither_waits_nor_sees_half_of_a_change() {
 fn a_store_is_kept_and_found_again() {
     let folder = Folder::new();
     let ana = account(&mut folder.store(), "ana");
-    assert_eq!(read(&folder.store(), accounts::list), [ana.clone()]);
+    assert_eq!(
+        read(&folder.store(), accounts::list),
+        std::slice::from_ref(&ana)
+    );
     let other = Database::open(&folder.file()).unwrap();
     assert_eq!(read(&other, accounts::list), [ana]);
     assert!(size_bytes(&folder.file()) > 4096);
@@ -301,6 +304,6 @@ fn a_store_that_cannot_be_made_or_found_says_where() {
         Database::create_or_migrate(folder.file().parent().unwrap()).unwrap_err(),
     ] {
         assert!(matches!(error, StoreError::Unreadable { .. }), "{error:?}");
-        assert!(error.to_string().contains("/"), "{error}");
+        assert!(error.to_string().contains('/'), "{error}");
     }
 }
