@@ -157,6 +157,20 @@ pub const SIGN_IN_IDLE_MAX: Duration = Duration::from_secs(8 * 60 * 60);
 /// A sign-in ends after this whatever happens.
 pub const SIGN_IN_LIFE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Browsers in which one account may be signed in; one more signs the oldest out.
+pub const OPEN_SIGN_INS_PER_ACCOUNT_MAX: usize = 32;
+
+// ---- store ----
+
+/// A transaction waits this long for another process's to finish.
+pub const STORE_BUSY_MAX: Duration = Duration::from_secs(5);
+/// One row, and so one text: far more than any of ours.
+pub const STORE_ROW_BYTES_MAX: i32 = 1024 * 1024;
+/// What the write-ahead log is cut to once its content is in the store's file.
+pub const STORE_WAL_KEPT_BYTES_MAX: i64 = 16 * 1024 * 1024;
+/// Rows of one page of a list.
+pub const PAGE_ROWS_MAX: usize = 500;
+
 // ---- running programs ----
 
 /// Ctrl-C to nothing running.
