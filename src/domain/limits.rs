@@ -47,6 +47,26 @@ pub const PAGE_BACKLOG_BYTES_MAX: usize = 256 * 1024;
 pub const LINGER_MAX: Duration = Duration::from_secs(5);
 /// A ring thread looks at its deadlines this often.
 pub const SHARD_TICK: Duration = Duration::from_secs(1);
+/// What the relay puts in front of a handed-over connection: signature, addresses and extensions.
+pub const PREAMBLE_BYTES_MAX: usize = 536;
+/// It has to arrive within this; only our own relay connects.
+pub const PREAMBLE_WITHIN: Duration = Duration::from_secs(5);
+/// Connections the web side serves at once; further ones wait.
+pub const WEB_CONNECTIONS_MAX: usize = 8_192;
+/// A request's head has to arrive within this, counted from the end of the request before it.
+pub const REQUEST_HEAD_WITHIN: Duration = Duration::from_secs(30);
+/// From a request's head to the head of its answer, the request's body included.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// Jobs waiting for the web side's connection to the store.
+pub const WEB_STORE_QUEUE_MAX: usize = 256;
+/// Passwords hashed at once: each takes a core and 19 MiB.
+pub const HASHES_AT_ONCE_MAX: usize = 2;
+/// Bytes of a file read at a time while it is sent.
+pub const FILE_PIECE_BYTES: usize = 128 * 1024;
+/// Rows of one page of a table.
+pub const PAGE_ROWS: usize = 50;
+/// Characters of a search.
+pub const SEARCH_BYTES_MAX: usize = 200;
 /// Connections one address may hold at once that are no links.
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 512;
 
@@ -139,6 +159,9 @@ pub const PASSWORD_BYTES_MAX: usize = 1_024;
 pub const SIGN_INS_PER_ADDRESS_MAX: u32 = 20;
 /// Wrong passwords for one account within the window; then it waits.
 pub const SIGN_INS_PER_ACCOUNT_MAX: u32 = 10;
+/// Addresses and account names whose wrong passwords are remembered; beyond it the oldest is
+/// forgotten.
+pub const SIGN_IN_GUESSERS_MAX: usize = 10_000;
 /// Over this time wrong passwords are counted.
 pub const SIGN_IN_WINDOW: Duration = Duration::from_secs(10 * 60);
 /// A sign-in ends after this without a request.
@@ -177,6 +200,10 @@ pub const RESTART_AFTER: Duration = Duration::from_millis(200);
 pub const RESTART_AFTER_MAX: Duration = Duration::from_secs(30);
 /// First wait of an endpoint before it dials again; doubles, jittered.
 pub const REDIAL_AFTER: Duration = Duration::from_millis(500);
+/// The JSON of a pass behind a customer client.
+pub const PASS_BYTES_MAX: usize = 1_024;
+/// A host name (RFC 1035, 2.3.4).
+pub const SITE_NAME_BYTES_MAX: usize = 253;
 /// Longest wait between two dials of a customer client.
 pub const REDIAL_AFTER_MAX: Duration = Duration::from_secs(15);
 /// One attempt to reach the appliance: names, proxy, TCP and TLS together.

@@ -19,7 +19,7 @@ use crate::domain::text::label;
 use crate::domain::token::Fingerprint;
 use crate::domain::{Entry, SessionId, Stamp};
 use crate::store::session_keys::SessionKeyRow;
-use crate::store::sessions::{SavedState, SessionRow};
+use crate::store::sessions::{SavedState, SessionRow, Standing};
 use crate::store::{Database, StoreError, entries, session_keys, sessions, transcripts};
 
 /// Something to put on record.
@@ -201,13 +201,14 @@ fn put(tx: &Tx<'_>, record: &Record) -> Result<(), StoreError> {
         }
         Record::Entry { session, entry } => put_entry(tx, *session, entry),
         Record::Changed { session, accepted, allowed, next_shell, at } => {
-            if *accepted {
+            let state = if *accepted {
                 sessions::accept(tx, *session, *at)?;
+                SavedState::Accepted
             } else {
-                sessions::set_state(tx, *session, &SavedState::Waiting)?;
-            }
-            sessions::set_allowed(tx, *session, allowed)?;
-            sessions::set_next_shell(tx, *session, *next_shell)
+                SavedState::Waiting
+            };
+            let standing = Standing { state, allowed, next_shell: *next_shell };
+            sessions::save(tx, *session, &standing)
         }
         Record::Ended { session, reason, at } => {
             sessions::end(tx, *session, *reason, *at)?;
