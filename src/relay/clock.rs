@@ -13,12 +13,17 @@ pub struct Clock {
 impl Clock {
     /// Starts counting.
     pub fn start() -> Self {
-        Self { start: Instant::now() }
+        Self {
+            start: Instant::now(),
+        }
     }
 
     /// Both clocks.
     pub fn now(&self) -> Now {
-        Now { moment: self.moment(), stamp: stamp() }
+        Now {
+            moment: self.moment(),
+            stamp: stamp(),
+        }
     }
 
     /// The one for deadlines.
@@ -30,6 +35,8 @@ impl Clock {
 
 /// The calendar. Before 1970 it is 1970.
 pub fn stamp() -> Stamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Stamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -47,7 +47,9 @@ pub struct HubThread {
 ///
 /// If the kernel has no randomness to give: nothing we make would be safe then.
 pub fn random(buffer: &mut [u8]) {
-    SystemRandom::new().fill(buffer).expect("the kernel gives random bytes");
+    SystemRandom::new()
+        .fill(buffer)
+        .expect("the kernel gives random bytes");
 }
 
 impl HubThread {
@@ -79,7 +81,13 @@ impl HubThread {
     }
 
     fn handle(&self, hub: &mut Hub, event: Event) {
-        hub.handle(event, &mut Turn { now: self.clock.now(), random: &mut random });
+        hub.handle(
+            event,
+            &mut Turn {
+                now: self.clock.now(),
+                random: &mut random,
+            },
+        );
     }
 
     /// Hands effects on. May wait for a full queue: shards and recorder always empty theirs,
@@ -92,7 +100,9 @@ impl HubThread {
                     let _ = self.recorder.send(Work::Batch { number, records });
                 }
                 Effect::Transcript(order) => {
-                    let _ = self.transcripts.blocking_send(transcripts::Mail::Order(order));
+                    let _ = self
+                        .transcripts
+                        .blocking_send(transcripts::Mail::Order(order));
                 }
                 Effect::Answer { id, answer } => self.answers.give(id, answer),
                 Effect::Admit { peer, .. }
@@ -110,7 +120,12 @@ impl HubThread {
                 }
             }
         }
-        for (shard, _) in self.shards.iter().zip(touched).filter(|(_, touched)| *touched) {
+        for (shard, _) in self
+            .shards
+            .iter()
+            .zip(touched)
+            .filter(|(_, touched)| *touched)
+        {
             shard.waker.wake();
         }
     }
@@ -144,12 +159,21 @@ impl Answers {
         };
         let sent = hub.send_timeout(Event::Order { id, order }, within).is_ok();
         let answer = sent.then(|| take.recv_timeout(within).ok()).flatten();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).by_id.remove(&id);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .by_id
+            .remove(&id);
         answer
     }
 
     fn give(&self, id: u64, answer: Answer) {
-        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).by_id.remove(&id);
+        let waiting = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .by_id
+            .remove(&id);
         if let Some(waiting) = waiting {
             let _ = waiting.try_send(answer);
         }

@@ -15,9 +15,12 @@
 //! the recorder says so.
 
 pub mod clock;
+pub mod control;
 pub mod exchange;
 pub mod hub;
 pub mod hub_thread;
+pub mod identities;
 pub mod recorder;
+pub mod run;
 pub mod shard;
 pub mod transcripts;

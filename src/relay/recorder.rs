@@ -115,13 +115,14 @@ fn commit(database: &mut Database, batch: &[Work]) {
 
 /// Whether the store will refuse this however often it is tried.
 fn is_refused(error: &StoreError) -> bool {
-    use rusqlite::ErrorCode::{
-        ConstraintViolation, DatabaseCorrupt, NotADatabase, TypeMismatch,
-    };
+    use rusqlite::ErrorCode::{ConstraintViolation, DatabaseCorrupt, NotADatabase, TypeMismatch};
     match error {
         StoreError::Busy { .. } | StoreError::Unreadable { .. } => false,
         StoreError::Sqlite(error) => error.sqlite_error_code().is_some_and(|code| {
-            matches!(code, ConstraintViolation | DatabaseCorrupt | NotADatabase | TypeMismatch)
+            matches!(
+                code,
+                ConstraintViolation | DatabaseCorrupt | NotADatabase | TypeMismatch
+            )
         }),
         _ => true,
     }
@@ -167,7 +168,10 @@ fn put(tx: &Tx<'_>, record: &Record) -> Result<(), StoreError> {
                 digits: u8::try_from(key.digits.len()).unwrap_or(u8::MAX),
                 expires: key.expires,
             };
-            let actor = Actor::Account { id: key.account, name: key.name.clone() };
+            let actor = Actor::Account {
+                id: key.account,
+                name: key.name.clone(),
+            };
             audit::append(tx, key.created, &actor, &event)
         }
         Record::Started { session, ak } => {
@@ -197,22 +201,44 @@ fn put(tx: &Tx<'_>, record: &Record) -> Result<(), StoreError> {
                 customer: row.facts.customer,
                 address: row.public_address,
             };
-            audit::append(tx, row.started, &Actor::Customer { session: row.id }, &event)
+            audit::append(
+                tx,
+                row.started,
+                &Actor::Customer { session: row.id },
+                &event,
+            )
         }
         Record::Entry { session, entry } => put_entry(tx, *session, entry),
-        Record::Changed { session, accepted, allowed, next_shell, at } => {
+        Record::Changed {
+            session,
+            accepted,
+            allowed,
+            next_shell,
+            at,
+        } => {
             let state = if *accepted {
                 sessions::accept(tx, *session, *at)?;
                 SavedState::Accepted
             } else {
                 SavedState::Waiting
             };
-            let standing = Standing { state, allowed, next_shell: *next_shell };
+            let standing = Standing {
+                state,
+                allowed,
+                next_shell: *next_shell,
+            };
             sessions::save(tx, *session, &standing)
         }
-        Record::Ended { session, reason, at } => {
+        Record::Ended {
+            session,
+            reason,
+            at,
+        } => {
             sessions::end(tx, *session, *reason, *at)?;
-            let event = audit::Event::SessionEnded { session: *session, reason: *reason };
+            let event = audit::Event::SessionEnded {
+                session: *session,
+                reason: *reason,
+            };
             audit::append(tx, *at, &Actor::Appliance, &event)
         }
     }
@@ -224,14 +250,24 @@ fn put_entry(tx: &Tx<'_>, session: SessionId, entry: &Entry) -> Result<(), Store
     let actor = Actor::Appliance;
     audit::append(tx, entry.at, &actor, &audit::Event::entry(session, entry))?;
     let step = match &entry.what {
-        What::Allowed { tool } => audit::Event::ConsentGiven { session, tool: *tool },
-        What::Refused { tool } => {
-            audit::Event::ConsentRefused { session, tool: *tool, unanswered: false }
-        }
-        What::Unanswered { tool } => {
-            audit::Event::ConsentRefused { session, tool: *tool, unanswered: true }
-        }
-        What::ShellOpened { shell } => audit::Event::ShellOpened { session, shell: *shell },
+        What::Allowed { tool } => audit::Event::ConsentGiven {
+            session,
+            tool: *tool,
+        },
+        What::Refused { tool } => audit::Event::ConsentRefused {
+            session,
+            tool: *tool,
+            unanswered: false,
+        },
+        What::Unanswered { tool } => audit::Event::ConsentRefused {
+            session,
+            tool: *tool,
+            unanswered: true,
+        },
+        What::ShellOpened { shell } => audit::Event::ShellOpened {
+            session,
+            shell: *shell,
+        },
         What::SharingStopped => audit::Event::SharingStopped { session },
         What::Held | What::Requeued => audit::Event::SessionQueued { session },
         What::Accepted => {
@@ -256,7 +292,10 @@ fn put_entry(tx: &Tx<'_>, session: SessionId, entry: &Entry) -> Result<(), Store
         crate::domain::Author::Customer(_) => Actor::Customer { session },
         crate::domain::Author::Representative(name) => {
             let owner = sessions::one(tx, session)?.map(|summary| summary.owner);
-            owner.map_or(Actor::Appliance, |id| Actor::Account { id, name: label(name) })
+            owner.map_or(Actor::Appliance, |id| Actor::Account {
+                id,
+                name: label(name),
+            })
         }
         crate::domain::Author::Appliance => Actor::Appliance,
     };

@@ -72,7 +72,12 @@ impl Writer {
     async fn run(&mut self, mut mail: Receiver<Mail>) {
         while let Some(next) = mail.recv().await {
             match next {
-                Mail::Order(TranscriptOrder::Begin { tap, at, columns, rows }) => {
+                Mail::Order(TranscriptOrder::Begin {
+                    tap,
+                    at,
+                    columns,
+                    rows,
+                }) => {
                     if let Err(error) = self.begin(tap, at, columns, rows).await {
                         self.fail(tap, &error);
                     }
@@ -80,19 +85,24 @@ impl Writer {
                 Mail::Order(TranscriptOrder::Resize { tap, columns, rows }) => {
                     let lines = self.open.get_mut(&tap).map(|open| {
                         let mut lines = Vec::new();
-                        open.cast.resize(open.began.elapsed(), columns, rows, &mut lines);
+                        open.cast
+                            .resize(open.began.elapsed(), columns, rows, &mut lines);
                         lines
                     });
                     self.append(tap, lines).await;
                 }
                 Mail::Output { tap, offset, bytes } => {
-                    let lines = self.open.get_mut(&tap).and_then(|open| open.take(offset, &bytes));
+                    let lines = self
+                        .open
+                        .get_mut(&tap)
+                        .and_then(|open| open.take(offset, &bytes));
                     self.append(tap, lines).await;
                 }
                 Mail::Order(TranscriptOrder::Finish { tap }) => self.finish(tap).await,
             }
             let hub = &self.hub;
-            self.failed.retain(|tap| hub.try_send(Event::TranscriptFailed { tap: *tap }).is_err());
+            self.failed
+                .retain(|tap| hub.try_send(Event::TranscriptFailed { tap: *tap }).is_err());
         }
         for tap in self.open.keys().copied().collect::<Vec<_>>() {
             self.finish(tap).await;
@@ -102,20 +112,46 @@ impl Writer {
     async fn begin(&mut self, tap: Tap, at: Stamp, columns: u16, rows: u16) -> io::Result<()> {
         let name = format!("{}-shell-{}.cast", tap.session, tap.shell);
         let path = self.folder.join(&name);
-        let file = OpenOptions::new().write(true).create_new(true).open(&path).await?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .await?;
         let title = label(&format!("Command shell {}", tap.shell));
         let mut lines = Vec::new();
-        let cast = Asciicast::new(&Header { columns, rows, started: at, title }, &mut lines);
-        let _ = self.recorder.send(Work::TranscriptBegan { tap, file: name, at });
-        let open = Transcript { file, cast, written: 0, taken: 0, began: Instant::now() };
+        let cast = Asciicast::new(
+            &Header {
+                columns,
+                rows,
+                started: at,
+                title,
+            },
+            &mut lines,
+        );
+        let _ = self.recorder.send(Work::TranscriptBegan {
+            tap,
+            file: name,
+            at,
+        });
+        let open = Transcript {
+            file,
+            cast,
+            written: 0,
+            taken: 0,
+            began: Instant::now(),
+        };
         self.open.insert(tap, open);
         self.append(tap, Some(lines)).await;
         Ok(())
     }
 
     async fn append(&mut self, tap: Tap, lines: Option<Vec<u8>>) {
-        let Some(lines) = lines.filter(|lines| !lines.is_empty()) else { return };
-        let Some(open) = self.open.get_mut(&tap) else { return };
+        let Some(lines) = lines.filter(|lines| !lines.is_empty()) else {
+            return;
+        };
+        let Some(open) = self.open.get_mut(&tap) else {
+            return;
+        };
         let length = lines.len() as u64;
         let (done, _) = open.file.write_all_at(lines, open.written).await;
         open.written += length;
@@ -127,7 +163,9 @@ impl Writer {
     }
 
     async fn finish(&mut self, tap: Tap) {
-        let Some(open) = self.open.remove(&tap) else { return };
+        let Some(open) = self.open.remove(&tap) else {
+            return;
+        };
         let mut lines = Vec::new();
         let end = open.cast.finish(open.began.elapsed(), &mut lines);
         if !lines.is_empty() {
@@ -140,7 +178,11 @@ impl Writer {
             tracing::error!(%error, session = %tap.session, shell = %tap.shell, "transcript_sync");
         }
         let _ = open.file.close().await;
-        let ended = Work::TranscriptEnded { tap, bytes: end.bytes, sha256: end.sha256 };
+        let ended = Work::TranscriptEnded {
+            tap,
+            bytes: end.bytes,
+            sha256: end.sha256,
+        };
         let _ = self.recorder.send(ended);
     }
 

@@ -248,7 +248,13 @@ impl Case {
     pub fn transcript_failed(&mut self, out: &mut Out, now: Now, shell: ShellId) {
         self.to_customer(out, &ToCustomer::ShellClose { shell });
         let reason = crate::domain::text::label("the recording cannot be written");
-        self.close_shell(out, now, Author::Appliance, shell, What::ShellFailed { reason });
+        self.close_shell(
+            out,
+            now,
+            Author::Appliance,
+            shell,
+            What::ShellFailed { reason },
+        );
     }
 
     /// Closes every shell, and tells the computer to end them.

@@ -144,7 +144,11 @@ impl Shard {
     pub fn run(mut self) -> std::io::Result<()> {
         let mut completions = Vec::new();
         while !self.setting.stop.load(Ordering::Relaxed) {
-            let limit = if self.pending.is_empty() { SHARD_TICK } else { PENDING_WAIT };
+            let limit = if self.pending.is_empty() {
+                SHARD_TICK
+            } else {
+                PENDING_WAIT
+            };
             self.ring.wait(limit, &mut completions)?;
             let now = self.setting.clock.moment();
             for completion in completions.drain(..) {
@@ -165,7 +169,11 @@ impl Shard {
     fn complete(&mut self, completion: Completion, now: Moment) {
         match completion {
             Completion::Woken => {}
-            Completion::Accepted { listener, stream, peer } => {
+            Completion::Accepted {
+                listener,
+                stream,
+                peer,
+            } => {
                 self.accepted(listener, stream, peer, now);
             }
             Completion::AcceptFailed { listener, error } => {
@@ -230,19 +238,16 @@ impl Shard {
         *visitors += 1;
         self.setting.counters.arriving.up();
         let encrypted = self.plain != Some(listener);
-        self.conns.insert(stream, Conn::new(address, local, encrypted, now));
+        self.conns
+            .insert(stream, Conn::new(address, local, encrypted, now));
         self.ring.receive(stream);
     }
 
     /// Plaintext of a connection, by what the connection is.
-    fn plain(
-        &mut self,
-        stream: StreamId,
-        plaintext: &mut [u8],
-        progress: Progress,
-        now: Moment,
-    ) {
-        let Some(conn) = self.conns.get_mut(&stream) else { return };
+    fn plain(&mut self, stream: StreamId, plaintext: &mut [u8], progress: Progress, now: Moment) {
+        let Some(conn) = self.conns.get_mut(&stream) else {
+            return;
+        };
         if progress == Progress::Open && conn.is_fresh_link() {
             let address = conn.address;
             conn.stage = Stage::Link;
@@ -250,7 +255,9 @@ impl Shard {
             self.no_visitor(address);
             self.exchange.add(self.peer(stream), address, None, now);
         }
-        let Some(conn) = self.conns.get_mut(&stream) else { return };
+        let Some(conn) = self.conns.get_mut(&stream) else {
+            return;
+        };
         match &mut conn.stage {
             Stage::Head(bytes) => {
                 bytes.extend_from_slice(plaintext);
@@ -276,8 +283,12 @@ impl Shard {
 
     /// Looks at a first request's head.
     fn classify(&mut self, stream: StreamId, now: Moment) {
-        let Some(conn) = self.conns.get_mut(&stream) else { return };
-        let Stage::Head(bytes) = &mut conn.stage else { return };
+        let Some(conn) = self.conns.get_mut(&stream) else {
+            return;
+        };
+        let Stage::Head(bytes) = &mut conn.stage else {
+            return;
+        };
         if !conn.encrypted {
             let reply = match head::plain(bytes) {
                 Ok(None) => return,
@@ -297,10 +308,16 @@ impl Shard {
                 self.open_page(stream, head, now);
             }
             Ok(Some(First::Link(link))) => {
-                conn.stage = Stage::Upgrading { key: link.key, early: Vec::new() };
+                conn.stage = Stage::Upgrading {
+                    key: link.key,
+                    early: Vec::new(),
+                };
                 let peer = self.peer(stream);
                 self.setting.counters.arriving.down();
-                let event = Event::Upgrade { peer, ticket: link.ticket };
+                let event = Event::Upgrade {
+                    peer,
+                    ticket: link.ticket,
+                };
                 self.outgoing.push(Outgoing::ToHub(event));
             }
             Err(error) => {
@@ -314,7 +331,10 @@ impl Shard {
 
     fn link_bytes(&mut self, stream: StreamId, plaintext: &[u8], now: Moment) {
         let peer = self.peer(stream);
-        if let Err(error) = self.exchange.receive(peer, plaintext, now, &mut self.outgoing) {
+        if let Err(error) = self
+            .exchange
+            .receive(peer, plaintext, now, &mut self.outgoing)
+        {
             self.fault(stream, &error);
         }
     }
@@ -344,8 +364,12 @@ impl Shard {
     /// The hub's answer to a ticket.
     fn admit(&mut self, peer: PeerId, role: Option<Role>, now: Moment) {
         let stream = stream_of(peer);
-        let Some(conn) = self.conns.get_mut(&stream) else { return };
-        let Stage::Upgrading { key, early } = &mut conn.stage else { return };
+        let Some(conn) = self.conns.get_mut(&stream) else {
+            return;
+        };
+        let Stage::Upgrading { key, early } = &mut conn.stage else {
+            return;
+        };
         let (key, mut early) = (std::mem::take(key), std::mem::take(early));
         let Some(role) = role else {
             self.setting.counters.closed_for_fault.up();
@@ -360,7 +384,12 @@ impl Shard {
     }
 
     fn read_mail(&mut self, now: Moment) {
-        for mail in self.mail.try_iter().take(self.mail.len()).collect::<Vec<_>>() {
+        for mail in self
+            .mail
+            .try_iter()
+            .take(self.mail.len())
+            .collect::<Vec<_>>()
+        {
             match mail {
                 Mail::Parcel(parcel) => self.exchange.deliver(parcel),
                 Mail::Effect(Effect::Admit { peer, role }) => self.admit(peer, role, now),
@@ -386,7 +415,11 @@ impl Shard {
                 Stage::Link | Stage::Socket(_) => continue,
             };
             // A first request has to be whole in time, however slowly it drips.
-            let since = if conn.is_page() { conn.moved } else { conn.since };
+            let since = if conn.is_page() {
+                conn.moved
+            } else {
+                conn.since
+            };
             if now.since(since) > limit {
                 over.push(*stream);
             }
@@ -424,7 +457,9 @@ impl Shard {
             return;
         }
         let peer = self.peer(stream);
-        let Some(conn) = self.conns.get_mut(&stream) else { return };
+        let Some(conn) = self.conns.get_mut(&stream) else {
+            return;
+        };
         let mut leaving = false;
         if conn.is_peer() {
             let output = self.exchange.take_output(peer);
@@ -435,7 +470,9 @@ impl Shard {
             conn.push_close();
             self.leave(stream);
         }
-        let Some(conn) = self.conns.get_mut(&stream) else { return };
+        let Some(conn) = self.conns.get_mut(&stream) else {
+            return;
+        };
         let bytes = conn.take_output();
         if bytes.is_empty() {
             if matches!(conn.stage, Stage::Done) {
@@ -450,7 +487,9 @@ impl Shard {
 
     /// Asks for more bytes, now or when other threads have taken what is pending.
     fn go_on_receiving(&mut self, stream: StreamId) {
-        let Some(conn) = self.conns.get(&stream) else { return };
+        let Some(conn) = self.conns.get(&stream) else {
+            return;
+        };
         let wants = match &conn.stage {
             Stage::Upgrading { .. } => false,
             Stage::Page { web } => self.webs.get(web).is_some_and(WebSide::has_room),
@@ -511,7 +550,9 @@ impl Shard {
 
     /// A peer broke a rule: says so in the log and closes, after an alert if there is one.
     fn fault(&mut self, stream: StreamId, error: &dyn std::error::Error) {
-        let Some(conn) = self.conns.get(&stream) else { return };
+        let Some(conn) = self.conns.get(&stream) else {
+            return;
+        };
         tracing::info!(address = %conn.address, reason = %error, "peer_closed");
         self.setting.counters.closed_for_fault.up();
         self.leave(stream);
@@ -521,7 +562,9 @@ impl Shard {
     /// The connection is over for everybody but the kernel, which still sends what was said.
     fn leave(&mut self, stream: StreamId) {
         let peer = self.peer(stream);
-        let Some(conn) = self.conns.get_mut(&stream) else { return };
+        let Some(conn) = self.conns.get_mut(&stream) else {
+            return;
+        };
         let stage = std::mem::replace(&mut conn.stage, Stage::Done);
         let address = conn.address;
         conn.since = self.setting.clock.moment();
@@ -534,7 +577,8 @@ impl Shard {
             Stage::Upgrading { .. } => {
                 self.no_visitor(address);
                 let channels = Vec::new();
-                self.outgoing.push(Outgoing::ToHub(Event::Left { peer, channels }));
+                self.outgoing
+                    .push(Outgoing::ToHub(Event::Left { peer, channels }));
             }
             Stage::Link | Stage::Socket(_) => {
                 let left = self.exchange.remove(peer);
@@ -594,10 +638,17 @@ impl Shard {
     }
 
     fn peer(&self, stream: StreamId) -> PeerId {
-        PeerId { shard: self.index, slot: stream.slot, generation: stream.generation }
+        PeerId {
+            shard: self.index,
+            slot: stream.slot,
+            generation: stream.generation,
+        }
     }
 }
 
 fn stream_of(peer: PeerId) -> StreamId {
-    StreamId { slot: peer.slot, generation: peer.generation }
+    StreamId {
+        slot: peer.slot,
+        generation: peer.generation,
+    }
 }

@@ -3,9 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, UnixAddr, connect, socket,
-};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 
 use super::conn::Stage;
 use super::{Shard, StreamId};
@@ -34,7 +32,9 @@ impl WebSide {
 impl Shard {
     /// Hands a connection over: the preamble, then what it sent so far, then everything.
     pub(super) fn open_page(&mut self, front: StreamId, head: Vec<u8>, now: Moment) {
-        let Some(conn) = self.conns.get_mut(&front) else { return };
+        let Some(conn) = self.conns.get_mut(&front) else {
+            return;
+        };
         conn.moved = now;
         let fd = match connect_web(&self.setting.web_socket) {
             Ok(fd) => fd,
@@ -48,7 +48,15 @@ impl Shard {
         let web = self.ring.adopt(fd);
         conn.stage = Stage::Page { web };
         self.setting.counters.pages.up();
-        self.webs.insert(web, WebSide { front, output, ended: false, held: false });
+        self.webs.insert(
+            web,
+            WebSide {
+                front,
+                output,
+                ended: false,
+                held: false,
+            },
+        );
         self.flush_web(web);
         self.ring.receive(web);
     }
@@ -67,9 +75,13 @@ impl Shard {
 
     /// Bytes from the web side.
     pub(super) fn from_web(&mut self, web: StreamId, bytes: &[u8], now: Moment) {
-        let Some(side) = self.webs.get_mut(&web) else { return };
+        let Some(side) = self.webs.get_mut(&web) else {
+            return;
+        };
         let front = side.front;
-        let Some(conn) = self.conns.get_mut(&front) else { return };
+        let Some(conn) = self.conns.get_mut(&front) else {
+            return;
+        };
         conn.moved = now;
         conn.push(bytes);
         // One send at a time; while the browser takes it, the web side waits.
@@ -83,7 +95,9 @@ impl Shard {
             return;
         };
         let web = *web;
-        let Some(side) = self.webs.get_mut(&web) else { return };
+        let Some(side) = self.webs.get_mut(&web) else {
+            return;
+        };
         if side.ended {
             self.leave(front);
             self.flush(front);
@@ -95,7 +109,9 @@ impl Shard {
     /// The web side has taken what it was sent.
     pub(super) fn web_sent(&mut self, web: StreamId) {
         self.flush_web(web);
-        let Some(side) = self.webs.get(&web) else { return };
+        let Some(side) = self.webs.get(&web) else {
+            return;
+        };
         if side.has_room() {
             self.go_on_receiving(side.front);
         }
@@ -103,14 +119,18 @@ impl Shard {
 
     /// The web side is done with this connection.
     pub(super) fn web_ended(&mut self, web: StreamId) {
-        let Some(side) = self.webs.get_mut(&web) else { return };
+        let Some(side) = self.webs.get_mut(&web) else {
+            return;
+        };
         side.ended = true;
         let front = side.front;
         self.flush(front);
     }
 
     fn flush_web(&mut self, web: StreamId) {
-        let Some(side) = self.webs.get_mut(&web) else { return };
+        let Some(side) = self.webs.get_mut(&web) else {
+            return;
+        };
         if !side.output.is_empty() && !self.ring.is_sending(web) {
             let output = std::mem::take(&mut side.output);
             self.ring.send(web, output);
@@ -126,6 +146,8 @@ fn connect_web(path: &Path) -> nix::Result<OwnedFd> {
     connect(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
     // io_uring would return instead of waiting on a non-blocking socket.
     let stream = std::os::unix::net::UnixStream::from(fd);
-    stream.set_nonblocking(false).map_err(|_| nix::errno::Errno::EINVAL)?;
+    stream
+        .set_nonblocking(false)
+        .map_err(|_| nix::errno::Errno::EINVAL)?;
     Ok(stream.into())
 }
