@@ -1,28 +1,29 @@
-//! How a started program tells the supervisor that it serves, or why it never will.
+//! The one line that a program says to the supervisor once it serves, or cannot.
 //!
-//! One line of JSON on the pipe whose number is in [`READY_FD`], then the pipe is closed:
-//! `{"ready":true,"certificate":"…","setup":"…"}` or `{"ready":false,"error":"one clear line"}`.
+//! The supervisor makes a pipe, names its number in [`READY_VARIABLE`] and waits for a line of
+//! JSON: `{"ready":true,…facts}` or `{"ready":false,"error":"one clear line"}`.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
+use std::os::fd::RawFd;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Token;
 use crate::domain::token::Fingerprint;
 
-/// The environment variable with the pipe's number.
-pub const READY_FD: &str = "JUMPGATE_READY_FD";
+/// Environment variable with the pipe's number.
+pub const READY_VARIABLE: &str = "JUMPGATE_READY_FD";
 
-/// What a program says of itself, once.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Line", into = "Line")]
+/// What a program says when its start is over.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(into = "Line", from = "Line")]
 pub struct Ready {
-    /// Why it does not serve and is about to end; it serves if absent.
+    /// Why it will not serve; it exits after saying so.
     pub error: Option<String>,
-    /// SHA-256 of the certificate that browsers see (relay).
+    /// The relay's: SHA-256 of the certificate that browsers see.
     pub certificate: Option<Fingerprint>,
-    /// Of the set-up link, while no administrator exists (relay).
+    /// The relay's: token of the set-up link, while no administrator exists.
     pub setup: Option<Token>,
 }
 
@@ -39,21 +40,21 @@ struct Line {
 }
 
 impl From<Ready> for Line {
-    fn from(said: Ready) -> Self {
+    fn from(ready: Ready) -> Self {
         Self {
-            ready: said.error.is_none(),
-            error: said.error,
-            certificate: said.certificate,
-            setup: said.setup,
+            ready: ready.error.is_none(),
+            error: ready.error,
+            certificate: ready.certificate,
+            setup: ready.setup,
         }
     }
 }
 
 impl From<Line> for Ready {
     fn from(line: Line) -> Self {
-        let unnamed = || "it does not say why".to_owned();
+        let unexplained = || (!line.ready).then(|| "it did not say why".to_owned());
         Self {
-            error: (!line.ready).then(|| line.error.unwrap_or_else(unnamed)),
+            error: line.error.or_else(unexplained),
             certificate: line.certificate,
             setup: line.setup,
         }
@@ -61,47 +62,43 @@ impl From<Line> for Ready {
 }
 
 impl Ready {
-    /// It will not serve, because of `error` (one line).
-    pub fn failed(error: String) -> Self {
+    /// It will not serve, for this reason.
+    pub fn failed(error: impl ToString) -> Self {
         Self {
-            error: Some(error),
+            error: Some(error.to_string()),
             ..Self::default()
         }
     }
-}
 
-/// Tells the supervisor, if there is one: a program started by hand has nobody to tell. Call it
-/// before the sandbox, which puts `/proc` out of reach, or keep the opened [`pipe`].
-pub fn announce(said: &Ready) -> io::Result<()> {
-    pipe()?.map_or(Ok(()), |pipe| announce_on(pipe, said))
-}
-
-/// The pipe to the supervisor, for a program that has more to do in its sandbox before it serves.
-/// The second call finds none.
-pub fn pipe() -> io::Result<Option<std::fs::File>> {
-    let number = std::env::var(READY_FD).ok();
-    let Some(number) = number.and_then(|text| text.parse::<i32>().ok()) else {
-        return Ok(None);
-    };
-    // Opening by name gives a descriptor of our own without `unsafe`; the supervisor makes us the
-    // pipe's owner so that this is permitted. Then the inherited one is closed: the reader shall
-    // see the end when we do.
-    let path = format!("/proc/self/fd/{number}");
-    let opened = OpenOptions::new().write(true).open(path);
-    let closed = nix::unistd::close(number);
-    match (opened, closed) {
-        (Ok(pipe), Ok(())) => Ok(Some(pipe)),
-        (_, Err(nix::errno::Errno::EBADF)) => Ok(None),
-        (Err(error), _) => Err(error),
-        (_, Err(errno)) => Err(errno.into()),
+    /// The line, with its end.
+    pub fn to_line(&self) -> String {
+        let mut line = serde_json::to_string(self).expect("plain fields always have a JSON form");
+        line.push('\n');
+        line
     }
 }
 
-/// Writes the line and closes the pipe.
-pub fn announce_on(mut pipe: std::fs::File, said: &Ready) -> io::Result<()> {
-    let mut line = serde_json::to_vec(said)?;
-    line.push(b'\n');
-    pipe.write_all(&line)
+/// Says `ready` on the pipe named by [`READY_VARIABLE`] and closes it. Does nothing when nobody
+/// listens: a developer may start a program by hand.
+///
+/// # Errors
+///
+/// If the variable names no pipe that can be written.
+pub fn announce(ready: &Ready) -> io::Result<()> {
+    let Ok(number) = std::env::var(READY_VARIABLE) else {
+        return Ok(());
+    };
+    let number: RawFd = number.parse().map_err(io::Error::other)?;
+    // Opening the number anew gives a file that owns itself, which taking over a number that came
+    // from outside cannot. It needs the pipe to belong to this program's user; the supervisor
+    // hands it over before it changes users.
+    let pipe = OpenOptions::new()
+        .write(true)
+        .open(format!("/dev/fd/{number}"));
+    let said = pipe.and_then(|mut pipe| pipe.write_all(ready.to_line().as_bytes()));
+    // The inherited end too, so that the supervisor sees the end of the line's file.
+    nix::unistd::close(number)?;
+    said
 }
 
 #[cfg(test)]
@@ -109,25 +106,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn serving_and_failing_are_written_as_documented() {
-        let serves = Ready {
-            setup: Some(Token::from_random([1; 16])),
-            ..Ready::default()
-        };
-        let setup = "01".repeat(16);
-        let line = serde_json::to_string(&serves).unwrap();
-        assert_eq!(line, format!(r#"{{"ready":true,"setup":"{setup}"}}"#));
-        assert_eq!(serde_json::from_str::<Ready>(&line).unwrap(), serves);
-
-        let failed = Ready::failed("store is newer".into());
-        let line = serde_json::to_string(&failed).unwrap();
-        assert_eq!(line, r#"{"ready":false,"error":"store is newer"}"#);
-        assert_eq!(serde_json::from_str::<Ready>(&line).unwrap(), failed);
+    fn serving_is_the_absence_of_an_error() {
+        assert_eq!(Ready::default().to_line(), "{\"ready\":true}\n");
+        let failed = Ready::failed("port 443 is in use");
+        let line = "{\"ready\":false,\"error\":\"port 443 is in use\"}\n";
+        assert_eq!(failed.to_line(), line);
+        for ready in [
+            failed,
+            Ready {
+                certificate: Some(Fingerprint::of(b"certificate")),
+                setup: Some(Token::from_random([1; 16])),
+                ..Ready::default()
+            },
+        ] {
+            assert_eq!(
+                serde_json::from_str::<Ready>(&ready.to_line()).unwrap(),
+                ready
+            );
+        }
     }
 
     #[test]
-    fn a_failure_without_a_reason_is_still_a_failure() {
-        let said: Ready = serde_json::from_str(r#"{"ready":false}"#).unwrap();
-        assert!(said.error.is_some());
+    fn not_being_ready_without_a_reason_is_still_an_error() {
+        let ready: Ready = serde_json::from_str("{\"ready\":false}").unwrap();
+        assert!(ready.error.is_some());
     }
 }
