@@ -2,10 +2,12 @@
 //! part of [`inside`], because what is given up is given up for good. The parts skip the check for
 //! other threads: the harness has one, which only waits.
 
-use std::io::Write as _;
+use std::fs::OpenOptions;
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -19,14 +21,19 @@ fn play(part: &str) -> (Output, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("ours")).unwrap();
     std::fs::write(folder.path().join("theirs"), "secret").unwrap();
-    let output = Command::new(std::env::current_exe().unwrap())
+    let program = std::env::current_exe().unwrap();
+    let output = part_of(&program, part, folder.path()).output().unwrap();
+    (output, folder)
+}
+
+fn part_of(program: &Path, part: &str, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
         .args(["--exact", "sandbox::tests::inside", "--ignored"])
         .args(["--nocapture"])
         .env(PART, part)
-        .env(FOLDER, folder.path())
-        .output()
-        .unwrap();
-    (output, folder)
+        .env(FOLDER, folder);
+    command
 }
 
 fn succeeds(part: &str) {
@@ -102,6 +109,33 @@ fn a_panic_in_a_thread_is_still_told() {
     succeeds("web panics in a thread");
 }
 
+/// The supervisor's way of hearing that a program serves: the pipe is opened again by its name.
+#[test]
+fn a_pipe_handed_over_is_opened_again_by_its_new_owner() {
+    let (mut hears, tells) = std::io::pipe().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("ours")).unwrap();
+    // Another user may not reach the folder that this program was built in.
+    let program = folder.path().join("program");
+    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let everyone = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), everyone).unwrap();
+    let mut command = part_of(&program, "web tells", folder.path());
+    command.stdin(tells.try_clone().unwrap());
+    if nix::unistd::geteuid().is_root() {
+        let web = nix::unistd::Uid::from_raw(super::users::WEB);
+        nix::unistd::fchown(&tells, Some(web), None).unwrap();
+        command.uid(web.as_raw()).gid(super::users::GROUP);
+    }
+    drop(tells);
+    let output = command.output().unwrap();
+    drop(command);
+    assert!(output.status.success(), "{output:?}");
+    let mut heard = String::new();
+    hears.read_to_string(&mut heard).unwrap();
+    assert_eq!(heard, "ready");
+}
+
 #[test]
 fn it_is_entered_before_a_second_thread_runs() {
     let refused = enter(&Profile::web(vec![], vec![])).unwrap_err();
@@ -122,7 +156,6 @@ fn inside() {
     match part.split_once(' ').unwrap().1 {
         "starts a program" => drop(Command::new("/bin/true").status()),
         "becomes a program" => {
-            use std::os::unix::process::CommandExt as _;
             drop(Command::new("/bin/true").exec());
         }
         "opens a port" => {
@@ -132,6 +165,13 @@ fn inside() {
             UnixListener::bind(ours.join("socket")).unwrap_err();
         }
         "talks to the relay" => talks(),
+        "tells" => {
+            let mut tells = OpenOptions::new()
+                .write(true)
+                .open("/proc/self/fd/0")
+                .unwrap();
+            tells.write_all(b"ready").unwrap();
+        }
         "looks around" => looks_around(sandbox, &folder),
         "keeps a store" => keeps_a_store(&ours.join("store.db")),
         "runs tokio" => runs_tokio(),
