@@ -13,17 +13,18 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::names::Target;
+use super::names;
 use super::pin;
 use super::proxy::{self, Answer, BadAnswer, BadProxy, Credentials, Proxy};
 use crate::domain::limits::{DIAL_WITHIN, HTTP_HEAD_BYTES_MAX, NEXT_ADDRESS_AFTER};
+use crate::domain::pass::SiteAddress;
 use crate::domain::token::Fingerprint;
 use crate::link::ALPN;
 
 /// Knows the way to one appliance.
 #[derive(Clone)]
 pub struct Dialer {
-    target: Target,
+    target: SiteAddress,
     proxy: Option<Proxy>,
     tls: Arc<ClientConfig>,
 }
@@ -53,7 +54,7 @@ pub enum DialError {
     #[error("cannot connect to {place}: {error}")]
     Connect {
         /// Where.
-        place: Target,
+        place: SiteAddress,
         /// Of the last address tried.
         error: io::Error,
     },
@@ -94,7 +95,7 @@ pub enum DialError {
 impl Dialer {
     /// The way to `target`, which has to own `link_key`. `environment` may name a proxy.
     pub fn new(
-        target: Target,
+        target: SiteAddress,
         link_key: Fingerprint,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, BadProxy> {
@@ -104,12 +105,12 @@ impl Dialer {
     }
 
     /// Where to.
-    pub fn target(&self) -> &Target {
+    pub fn target(&self) -> &SiteAddress {
         &self.target
     }
 
     /// Through which proxy.
-    pub fn proxy(&self) -> Option<&Target> {
+    pub fn proxy(&self) -> Option<&SiteAddress> {
         self.proxy.as_ref().map(|proxy| &proxy.target)
     }
 
@@ -137,7 +138,7 @@ impl Dialer {
             }
         };
         let local = tcp.local_addr().map_err(DialError::Tls)?.ip();
-        let name = ServerName::try_from(self.target.host.clone())
+        let name = ServerName::try_from(self.target.host())
             .map_err(|error| DialError::Tls(io::Error::other(error)))?;
         let connector = TlsConnector::from(Arc::clone(&self.tls));
         let stream = connector.connect(name, tcp).await.map_err(tls_error)?;
@@ -150,11 +151,13 @@ impl Dialer {
 }
 
 /// The first address that answers; each is given a head start on the next.
-async fn connect(place: &Target) -> Result<TcpStream, DialError> {
-    let addresses = place.addresses().await.map_err(|error| DialError::Name {
-        host: place.host.clone(),
-        error,
-    })?;
+async fn connect(place: &SiteAddress) -> Result<TcpStream, DialError> {
+    let addresses = names::addresses(place)
+        .await
+        .map_err(|error| DialError::Name {
+            host: place.host(),
+            error,
+        })?;
     let failed = |error| DialError::Connect {
         place: place.clone(),
         error,
@@ -195,7 +198,7 @@ async fn connect_one(address: SocketAddr) -> io::Result<TcpStream> {
 }
 
 /// Has the proxy connect us through.
-async fn tunnel(tcp: &mut TcpStream, target: &Target, proxy: &Proxy) -> Result<(), DialError> {
+async fn tunnel(tcp: &mut TcpStream, target: &SiteAddress, proxy: &Proxy) -> Result<(), DialError> {
     let failed = |error| DialError::Connect {
         place: proxy.target.clone(),
         error,

@@ -9,15 +9,15 @@ use std::net::IpAddr;
 use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
-use super::names::Target;
 use crate::domain::Secret;
 use crate::domain::limits::HTTP_HEAD_BYTES_MAX;
+use crate::domain::pass::SiteAddress;
 
 /// A proxy and what it is told of us.
 #[derive(Clone, Debug)]
 pub struct Proxy {
     /// Where it listens.
-    pub target: Target,
+    pub target: SiteAddress,
     /// For a proxy that asks.
     pub credentials: Option<Credentials>,
 }
@@ -86,7 +86,7 @@ pub enum BadAnswer {
 
 /// The proxy that `environment` names for `target`, if any.
 pub fn choose(
-    target: &Target,
+    target: &SiteAddress,
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Proxy>, BadProxy> {
     let first = |names: [&str; 2]| {
@@ -115,7 +115,7 @@ pub fn parse(url: &str) -> Result<Proxy, BadProxy> {
         Some((user_info, place)) => (Some(user_info), place),
         None => (None, authority),
     };
-    let target = Target::parse(place, Some(80)).map_err(|_| BadProxy::Form)?;
+    let target = SiteAddress::parse(place, 80).map_err(|_| BadProxy::Form)?;
     let credentials = user_info.filter(|info| !info.is_empty()).map(|info| {
         let (user, password) = info.split_once(':').unwrap_or((info, ""));
         Credentials {
@@ -130,7 +130,7 @@ pub fn parse(url: &str) -> Result<Proxy, BadProxy> {
 }
 
 /// What the proxy is sent.
-pub fn request(target: &Target, credentials: Option<&Credentials>) -> Zeroizing<String> {
+pub fn request(target: &SiteAddress, credentials: Option<&Credentials>) -> Zeroizing<String> {
     let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
     if let Some(Credentials { user, password }) = credentials {
         let pair = Zeroizing::new(format!("{user}:{}", password.expose()));
@@ -204,8 +204,8 @@ fn wanted<'a>(lines: impl Iterator<Item = &'a str>) -> Answer {
 }
 
 /// Whether `no_proxy` names the target: `*`, a name and everything below it, or an address.
-fn is_exempt(target: &Target, list: &str) -> bool {
-    let host = target.host.trim_end_matches('.').to_ascii_lowercase();
+fn is_exempt(target: &SiteAddress, list: &str) -> bool {
+    let host = target.host().to_ascii_lowercase();
     list.split([',', ' '])
         .map(str::trim)
         .filter(|item| !item.is_empty())
@@ -215,7 +215,7 @@ fn is_exempt(target: &Target, list: &str) -> bool {
                 Some((name, port)) if !name.contains(':') => (name, port.parse().ok()),
                 _ => (item.as_str(), None),
             };
-            if port.is_some_and(|port: u16| port != target.port) {
+            if port.is_some_and(|port: u16| port != target.port()) {
                 return false;
             }
             let name = name.trim_start_matches('.').trim_end_matches('.');
@@ -276,12 +276,8 @@ pub fn fuzz(data: &[u8]) {
     }
     if let Ok(text) = std::str::from_utf8(data) {
         let _ = parse(text);
-        let target = Target {
-            host: "support.example.org".to_owned(),
-            port: 443,
-        };
+        let target = "support.example.org:443".parse().expect("an address");
         let _ = is_exempt(&target, text);
-        let _ = Target::parse(text, None);
     }
 }
 
@@ -291,8 +287,8 @@ mod tests {
 
     use super::*;
 
-    fn target(text: &str) -> Target {
-        Target::parse(text, None).unwrap()
+    fn target(text: &str) -> SiteAddress {
+        text.parse().unwrap()
     }
 
     #[test]
@@ -332,10 +328,7 @@ mod tests {
         let endless = [b"HTTP/1.1 200 ".as_slice(), &[b'a'; HTTP_HEAD_BYTES_MAX]].concat();
         assert_eq!(answer(&endless), Err(BadAnswer::TooLong));
         assert_eq!(answer(b"SSH-2.0-x"), Err(BadAnswer::NotHttp));
-        assert_eq!(
-            answer(b"HTTP/1.1 2x0 a\r\n\r\n"),
-            Err(BadAnswer::NotHttp)
-        );
+        assert_eq!(answer(b"HTTP/1.1 2x0 a\r\n\r\n"), Err(BadAnswer::NotHttp));
     }
 
     #[test]

@@ -144,6 +144,10 @@ pub const RESTART_AFTER: Duration = Duration::from_millis(200);
 pub const RESTART_AFTER_MAX: Duration = Duration::from_secs(30);
 /// First wait of an endpoint before it dials again; doubles, jittered.
 pub const REDIAL_AFTER: Duration = Duration::from_millis(500);
+/// The JSON of a pass behind a customer client.
+pub const PASS_BYTES_MAX: usize = 1_024;
+/// A host name (RFC 1035, 2.3.4).
+pub const SITE_NAME_BYTES_MAX: usize = 253;
 /// Longest wait between two dials of a customer client.
 pub const REDIAL_AFTER_MAX: Duration = Duration::from_secs(15);
 /// One attempt to reach the appliance: names, proxy, TCP and TLS together.
@@ -172,8 +176,6 @@ pub const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 pub const ADDRESSES_TRIED_MAX: usize = 8;
 /// Lines waiting to be shown on a terminal that does not take them.
 pub const TERMINAL_QUEUE_MAX: usize = 1_024;
-/// The facts at the end of a downloaded customer client.
-pub const PASS_BYTES_MAX: usize = 4_096;
 
 // The decoder never joins two records' worth of frame, and a full frame always fits the window.
 const _: () = assert!(FRAME_BYTES_MAX as u64 <= WINDOW_BYTES);
