@@ -238,3 +238,6 @@ fn tls_error(error: io::Error) -> DialError {
         DialError::Tls(error)
     }
 }
+
+#[cfg(all(test, feature = "appliance"))]
+mod tests;

@@ -16,6 +16,8 @@ pub mod names;
 pub mod pin;
 pub mod proxy;
 pub mod shells;
+#[cfg(all(test, feature = "appliance"))]
+pub(crate) mod stand_in;
 
 pub use backoff::Backoff;
 pub use customer::{Customer, Effect, End, PromptEnd};

@@ -57,7 +57,9 @@ pub(super) fn question_over(end: PromptEnd, name: &str) -> String {
         PromptEnd::Refused => "Refused.".to_owned(),
         PromptEnd::Lapsed => "Nobody answered in time, so it was refused.".to_owned(),
         PromptEnd::Withdrawn => format!("{name} no longer asks."),
-        PromptEnd::Interrupted => "The question is off until the connection is back.".to_owned(),
+        PromptEnd::Interrupted => {
+            format!("The question is off. {name} may ask again once the connection is back.")
+        }
     }
 }
 
