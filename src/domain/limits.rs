@@ -219,6 +219,30 @@ pub const REDIAL_AFTER_MAX: Duration = Duration::from_secs(15);
 /// One attempt to reach the appliance: names, proxy, TCP and TLS together.
 pub const DIAL_WITHIN: Duration = Duration::from_secs(15);
 
+// ---- customer client ----
+
+/// A customer client that never reached the appliance gives up after this.
+pub const FIRST_LINK_WITHIN: Duration = Duration::from_secs(60);
+/// A customer client that leaves waits this long for the appliance to say that it heard.
+pub const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+/// Pressing Ctrl-C again within this ends the customer client without waiting for anything.
+pub const CTRL_C_AGAIN_WITHIN: Duration = Duration::from_secs(2);
+/// Chat that waits for the connection to come back.
+pub const CHATS_UNSENT_MAX: usize = 50;
+/// After a resume, chat that was under way is sent again unless it shows in the log by then.
+pub const CHAT_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// The hardest puzzle a client solves, in zero bits: about a minute of one core.
+pub const PUZZLE_BITS_MAX: u8 = 26;
+/// A shell that was hung up is killed if it still runs after this.
+pub const SHELL_HANG_UP_WITHIN: Duration = Duration::from_millis(500);
+/// The next of an appliance's addresses is tried while the last one has not answered (RFC 8305,
+/// 5, says 250 ms).
+pub const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
+/// Addresses of one appliance that are tried.
+pub const ADDRESSES_TRIED_MAX: usize = 8;
+/// Lines waiting to be shown on a terminal that does not take them.
+pub const TERMINAL_QUEUE_MAX: usize = 1_024;
+
 // The decoder never joins two records' worth of frame, and a full frame always fits the window.
 const _: () = assert!(FRAME_BYTES_MAX as u64 <= WINDOW_BYTES);
 const _: () = assert!(CHAT_BYTES_MAX * 2 < PAYLOAD_BYTES_MAX);
