@@ -11,6 +11,7 @@ import * as link from "../link/messages.ts";
 import type { EndReason, Entry, FromConsole, Overview, SessionId, ShellId } from "../link/messages.ts";
 import { setClock, now } from "../ui/now.ts";
 import { words } from "../words/en.ts";
+import { showTools } from "./layout.ts";
 import { Session } from "./session.ts";
 import { Shell, type ShellPorts } from "./shell.ts";
 
@@ -120,6 +121,7 @@ export class Desk {
   openShell(session: Session): void {
     session.notice.value = "";
     if (!canOpenShell(session)) return;
+    showTools();
     if (this.#say({ type: "open_shell", session: session.id, ...this.#size })) session.opening.value = true;
   }
 

@@ -26,6 +26,11 @@ export const signingOut = signal(false);
 /** Whether the page is as wide as a phone. */
 export const isPhone = phone;
 
+/** A phone shows either the tools or the chat: makes room for the tools. */
+export function showTools(): void {
+  if (phone) paneOpen.value = false;
+}
+
 function remembered<T extends boolean | number>(name: string, initial: T): Signal<T> {
   const key = `console ${name}`;
   let value = initial;

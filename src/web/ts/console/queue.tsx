@@ -47,19 +47,16 @@ function Table({ desk, sessions }: { desk: Desk; sessions: readonly Session[] })
     event.preventDefault();
     rows[Math.min(Math.max(rows.indexOf(row) + step, 0), rows.length - 1)]?.focus();
   };
-  const heads = words.facts;
+  const heads = words.queue.heads;
   return (
     <div class="table-wrap">
       <table class="table" aria-label={words.queue.list}>
         <thead>
           <tr>
             <th scope="col">{heads.customer}</th>
-            <th scope="col">{heads.computer}</th>
             <th scope="col">{heads.platform}</th>
-            <th scope="col">{heads.kind}</th>
             <th scope="col">{heads.status}</th>
-            <th scope="col">{heads.publicAddress}</th>
-            <th scope="col">{heads.privateAddress}</th>
+            <th scope="col">{heads.address}</th>
             <th scope="col" class="number">
               {heads.since}
             </th>
@@ -103,24 +100,30 @@ function Row({ desk, session, inTabOrder, onFocus }: RowProps) {
   const heads = words.facts;
   return (
     <tr tabIndex={inTabOrder ? 0 : -1} onDblClick={accept} onKeyDown={onKeyDown} onFocus={onFocus}>
-      <td class="name" data-head={heads.customer}>
-        {session.name.value}
+      <td class="who">
+        <span class="name" title={heads.customer}>
+          {session.name.value}
+        </span>
+        <span class="second" title={heads.computer}>
+          {facts.computer || <None what={heads.computer} />}
+        </span>
       </td>
-      <td data-head={heads.computer}>{facts.computer || <None />}</td>
-      <td data-head={heads.platform}>{facts.platform || <None />}</td>
-      <td data-head={heads.kind} class="tight">
-        {words.kind[kind]}
+      <td>
+        <span title={heads.platform}>{facts.platform || <None what={heads.platform} />}</span>
+        <span class="second" title={heads.kind}>
+          {words.kind[kind]}
+        </span>
       </td>
-      <td data-head={heads.status} class="tight">
+      <td class="tight">
         <StatusWord status={status} />
       </td>
-      <td data-head={heads.publicAddress} class="mono tight">
-        {public_address || <None />}
+      <td class="mono">
+        <span title={heads.publicAddress}>{public_address || <None what={heads.publicAddress} />}</span>
+        <span class="second" title={heads.privateAddress}>
+          {facts.private_address || <None what={heads.privateAddress} />}
+        </span>
       </td>
-      <td data-head={heads.privateAddress} class="mono tight">
-        {facts.private_address || <None />}
-      </td>
-      <td data-head={heads.since} class="number">
+      <td class="number">
         <Since at={since} />
       </td>
       <td class="act">
@@ -137,12 +140,13 @@ function Row({ desk, session, inTabOrder, onFocus }: RowProps) {
   );
 }
 
-const none = "–";
-function None() {
+function None({ what }: { what: string }) {
   return (
-    <span class="muted" title={words.unknown}>
-      <span aria-hidden="true">{none}</span>
-      <span class="sr-only">{words.unknown}</span>
+    <span class="muted">
+      <span aria-hidden="true">–</span>
+      <span class="sr-only">
+        {what}: {words.unknown}
+      </span>
     </span>
   );
 }

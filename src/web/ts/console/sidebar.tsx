@@ -55,7 +55,7 @@ export function Sidebar({ desk }: { desk: Desk }) {
             </button>
           </div>
           {personalOpen.value && (
-            <ul class="waiting" id="personal">
+            <ul class="waiting-list" id="personal">
               {waiting.map((session) => (
                 <Waiting key={session.id} desk={desk} session={session} />
               ))}

@@ -65,14 +65,11 @@ function Idle({ desk, session }: { desk: Desk; session: Session }) {
       {!session.over.value && (
         <>
           <p>{free ? words.session.idleAllowed(name) : words.session.idle(name)}</p>
-          <button
-            type="button"
-            class="button quiet"
-            disabled={!canOpenShell(session)}
-            onClick={() => desk.openShell(session)}
-          >
-            {free ? words.session.idleButtonAllowed : words.session.idleButton}
-          </button>
+          {canOpenShell(session) && (
+            <button type="button" class="button quiet" onClick={() => desk.openShell(session)}>
+              {free ? words.session.idleButtonAllowed : words.session.idleButton}
+            </button>
+          )}
         </>
       )}
     </div>
@@ -153,7 +150,7 @@ function Screen({ desk, session, shell }: { desk: Desk; session: Session; shell:
           {words.session.inputFull}
         </p>
       )}
-      <div class="terminal" ref={box} />
+      <div class="shell-box" ref={box} />
       {state === "paused" && (
         <p class="screen-note small" role="status">
           {words.session.shellPaused}
