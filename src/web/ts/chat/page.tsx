@@ -144,7 +144,7 @@ function Box({ conversation, away }: { conversation: Conversation; away: boolean
       <textarea
         id="message"
         ref={box}
-        rows={2}
+        rows={1}
         value={draft}
         aria-invalid={tooLong}
         onInput={(event) => conversation.write(event.currentTarget.value)}

@@ -20,7 +20,7 @@ export function Header({ desk }: { desk: Desk }) {
         class="button start"
         aria-haspopup="dialog"
         aria-expanded={desk.key.value !== null}
-        title="N"
+        title={`${words.key.start} (N)`}
         onClick={() => (desk.key.value = { at: "choosing" })}
       >
         <Icon name="plus" size={16} /> <span class="start-words">{words.key.start}</span>
@@ -49,7 +49,7 @@ function Tabs({ desk }: { desk: Desk }) {
       <button
         type="button"
         role="tab"
-        class="tab"
+        class="tab home"
         aria-selected={!shown}
         tabIndex={shown ? -1 : 0}
         aria-controls="main"

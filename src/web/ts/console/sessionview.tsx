@@ -57,7 +57,7 @@ function Toolbar({ desk, session }: { desk: Desk; session: Session }) {
         <button
           type="button"
           class="tool"
-          title="S"
+          title={`${words.session.shell} (S)`}
           disabled={!canOpenShell(session)}
           onClick={() => desk.openShell(session)}
         >
@@ -66,33 +66,33 @@ function Toolbar({ desk, session }: { desk: Desk; session: Session }) {
       )}
       <button
         type="button"
-        class="tool"
+        class="tool brief"
         aria-pressed={paneOpen.value}
-        title="L"
+        title={`${words.session.chat} (L)`}
         onClick={() => (paneOpen.value = !paneOpen.value)}
       >
         <Icon name="chat" /> <span>{words.session.chat}</span>
       </button>
       <button
         type="button"
-        class="tool"
+        class="tool brief"
         aria-pressed={drawerOpen.value}
-        title="D"
+        title={`${words.session.details} (D)`}
         onClick={() => (drawerOpen.value = !drawerOpen.value)}
       >
         <Icon name="info" /> <span>{words.session.details}</span>
       </button>
       <span class="toolbar-gap" />
       {over ? (
-        <button type="button" class="tool" title="Y" onClick={() => desk.closeTab(session)}>
+        <button type="button" class="tool" title={`${words.tabs.closeEnded} (Y)`} onClick={() => desk.closeTab(session)}>
           <Icon name="close" /> <span>{words.tabs.closeEnded}</span>
         </button>
       ) : (
         <>
-          <button type="button" class="tool" title="H" onClick={() => desk.hold(session)}>
+          <button type="button" class="tool" title={`${words.session.hold} (H)`} onClick={() => desk.hold(session)}>
             <Icon name="hold" /> <span>{words.session.hold}</span>
           </button>
-          <button type="button" class="tool danger" title="E" onClick={() => (ending.value = session)}>
+          <button type="button" class="tool danger" title={`${words.session.end} (E)`} onClick={() => (ending.value = session)}>
             <Icon name="stop" /> <span>{words.session.end}</span>
           </button>
         </>
