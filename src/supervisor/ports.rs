@@ -86,14 +86,14 @@ impl Ports {
             listening.map_err(|errno| explain(errno, port, setting, paths))
         };
         let (https_port, https) = port("https_port", config.https_port, threads)?;
-        let (http_port, mut http) = port("http_port", config.http_port, 1)?;
+        let (redirect_port, mut redirect) = port("http_port", config.http_port, 1)?;
         Ok(Self {
             https,
-            http: http.swap_remove(0),
+            http: redirect.swap_remove(0),
             control: local(&paths.control_socket(), mode)?,
             web: local(&paths.web_socket(), mode)?,
             https_port,
-            http_port,
+            http_port: redirect_port,
         })
     }
 
