@@ -46,14 +46,15 @@ pub(super) fn obtain(from: PasswordFrom) -> Result<Secret<String>, PasswordError
 const INTERRUPT: u8 = 0x03;
 
 /// Reads byte by byte, so that nothing beyond the line is taken.
-fn first_line(from: impl io::Read) -> io::Result<Secret<String>> {
+fn first_line(mut from: impl io::Read) -> io::Result<Secret<String>> {
     // One byte more than is allowed, for too long to be seen as such.
     let mut line = Zeroizing::new(Vec::with_capacity(PASSWORD_BYTES_MAX + 1));
-    for byte in from.bytes().take(PASSWORD_BYTES_MAX + 1) {
-        match byte? {
-            b'\n' => break,
-            INTERRUPT => return Err(io::ErrorKind::Interrupted.into()),
-            byte => line.push(byte),
+    let mut byte = [0];
+    while line.len() <= PASSWORD_BYTES_MAX && from.read(&mut byte)? == 1 {
+        match byte {
+            [b'\n'] => break,
+            [INTERRUPT] => return Err(io::ErrorKind::Interrupted.into()),
+            [byte] => line.push(byte),
         }
     }
     let text = std::str::from_utf8(&line).map_err(io::Error::other)?;

@@ -124,9 +124,13 @@ impl Ports {
     }
 
     /// At the end: whoever asks then shall hear that nobody is there.
-    pub(super) fn remove_sockets(self, paths: &Paths) {
-        for path in [paths.control_socket(), paths.web_socket()] {
-            drop(std::fs::remove_file(path));
+    pub(super) fn remove_sockets(self) {
+        for listener in [&self.control, &self.web] {
+            if let Ok(address) = listener.local_addr()
+                && let Some(path) = address.as_pathname()
+            {
+                drop(std::fs::remove_file(path));
+            }
         }
     }
 }
