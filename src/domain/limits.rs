@@ -177,6 +177,16 @@ pub const PAGE_ROWS_MAX: usize = 500;
 
 /// Ctrl-C to nothing running.
 pub const STOP_WITHIN: Duration = Duration::from_secs(2);
+/// A program that was told to stop may finish for this long; then it is killed.
+pub const STOP_POLITELY_WITHIN: Duration = Duration::from_millis(1_500);
+/// A started program says within this that it serves, or is taken for broken.
+pub const READY_WITHIN: Duration = Duration::from_secs(20);
+/// The one line with which a program says that it serves.
+pub const READY_BYTES_MAX: u64 = 4_096;
+/// A program that served for this long is healthy: its next crash is a first one again.
+pub const HEALTHY_AFTER: Duration = Duration::from_secs(60);
+/// A program's log file is put aside at start once it is longer.
+pub const LOG_BYTES_MAX: u64 = 10 * 1024 * 1024;
 /// First wait before a crashed program is started again; doubles up to the next.
 pub const RESTART_AFTER: Duration = Duration::from_millis(200);
 /// Longest wait between restarts.
@@ -197,6 +207,8 @@ const _: () = assert!(WEB_STOP_WITHIN.as_millis() < STOP_WITHIN.as_millis());
 // The decoder never joins two records' worth of frame, and a full frame always fits the window.
 const _: () = assert!(FRAME_BYTES_MAX as u64 <= WINDOW_BYTES);
 const _: () = assert!(CHAT_BYTES_MAX * 2 < PAYLOAD_BYTES_MAX);
+// Killing what did not stop politely fits into the time promised for Ctrl-C.
+const _: () = assert!(STOP_POLITELY_WITHIN.as_millis() + 250 <= STOP_WITHIN.as_millis());
 // A silent peer is asked at least twice before it is given up.
 const _: () = assert!(SILENCE_MAX.as_secs() > 2 * KEEP_ALIVE_EVERY.as_secs());
 // 1,000 guesses in ten minutes from distinct addresses against 10 keys of 7 digits stay below

@@ -1,0 +1,2 @@
+//! Shape of the repository.
+fn main() {}
