@@ -32,7 +32,7 @@ impl Store {
     }
 
     /// [`Database::read`].
-    pub async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Failure> {
@@ -40,7 +40,7 @@ impl Store {
     }
 
     /// [`Database::write`].
-    pub async fn write<T: Send + 'static>(
+    pub(crate) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Failure> {

@@ -8,19 +8,19 @@
 //!
 //! Holds no key and opens no port: the relay hands decrypted connections over, and every decision
 //! about session keys, tickets and sessions is the relay's. A fault here never touches a running
-//! session. Start at [`router`]; [`site::Site`] is what every page can reach.
+//! session. Start at [`router`]; [`Site`] is what every page can reach.
 //!
 //! Not here: `ts/`, the sources of the console and the chat, bundled into `dist/`.
 
 mod assets;
 mod console;
-pub mod database;
+mod database;
 mod format;
-pub mod http;
+mod http;
 mod login;
 mod portal;
 mod reports;
-pub mod site;
+mod site;
 mod status;
 mod throttle;
 mod view;
@@ -28,6 +28,12 @@ mod words;
 
 #[cfg(test)]
 mod tests;
+
+pub use self::database::Store;
+#[cfg(fuzzing)]
+pub use self::http::fuzz_preamble;
+pub use self::http::serve;
+pub use self::site::{Endpoint, Site};
 
 use std::sync::Arc;
 
@@ -39,7 +45,6 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::http::Failure;
-use self::site::Site;
 use crate::domain::limits::HTTP_BODY_BYTES_MAX;
 
 /// Every address, and what is around them all.

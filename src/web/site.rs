@@ -23,17 +23,17 @@ use crate::metrics::Snapshot;
 #[derive(Debug)]
 pub struct Site {
     /// Start-up choices.
-    pub config: Config,
+    pub(crate) config: Config,
     /// Folders.
-    pub paths: Paths,
+    pub(crate) paths: Paths,
     /// The relay.
-    pub control: Client,
+    pub(crate) control: Client,
     /// The store.
-    pub store: Store,
+    pub(crate) store: Store,
     /// The customer client, if this appliance has it.
-    pub endpoint: Option<Endpoint>,
+    pub(crate) endpoint: Option<Endpoint>,
     /// The appliance's zone, read before the sandbox closes its folder.
-    pub zone: TimeZone,
+    pub(crate) zone: TimeZone,
     throttle: Mutex<Throttle>,
     hashing: Semaphore,
     random: SystemRandom,
@@ -46,9 +46,9 @@ pub struct Site {
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// Opened at start, so that its folder may be out of reach afterwards.
-    pub file: Arc<File>,
+    pub(crate) file: Arc<File>,
     /// Its length then.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 impl Endpoint {
@@ -93,7 +93,7 @@ impl Site {
     }
 
     /// Both clocks.
-    pub fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         let uptime = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
         let stamp = since_1970.map_or(0, |since| {
@@ -106,7 +106,7 @@ impl Site {
     }
 
     /// Bytes that nobody can guess.
-    pub fn random<const N: usize>(&self) -> [u8; N] {
+    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
         bytes(&self.random)
     }
 
@@ -118,12 +118,12 @@ impl Site {
     }
 
     /// Asks the relay.
-    pub async fn ask(&self, request: &Request) -> Result<Reply, Failure> {
+    pub(crate) async fn ask(&self, request: &Request) -> Result<Reply, Failure> {
         Ok(self.control.ask_async(request).await?)
     }
 
     /// The relay's figures.
-    pub async fn snapshot(&self) -> Result<Snapshot, Failure> {
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot, Failure> {
         match self.ask(&Request::Status).await? {
             Reply::Status(snapshot) => Ok(*snapshot),
             other => Err(out_of_turn(&other)),
@@ -131,7 +131,7 @@ impl Site {
     }
 
     /// Whether `typed` is the password behind `stored`; with no hash, takes as long and says no.
-    pub async fn password_matches(
+    pub(crate) async fn password_matches(
         &self,
         typed: String,
         stored: Option<String>,
@@ -143,7 +143,7 @@ impl Site {
     }
 
     /// The PHC string to store.
-    pub async fn hash(&self, password: Password) -> Result<String, Failure> {
+    pub(crate) async fn hash(&self, password: Password) -> Result<String, Failure> {
         let salt = self.random();
         self.hashing(move || password.hash(salt)).await
     }
@@ -160,7 +160,7 @@ impl Site {
 }
 
 /// The relay's answer belongs to another question.
-pub fn out_of_turn(reply: &Reply) -> Failure {
+pub(crate) fn out_of_turn(reply: &Reply) -> Failure {
     match reply {
         Reply::Refused { why } => Failure::OutOfTurn(why.clone()),
         Reply::Turned(reason) => Failure::OutOfTurn(format!("{reason:?}")),

@@ -18,10 +18,14 @@ use crate::web::view::ErrorPage;
 
 /// Ties what the visitor sees to the log. Eight hexadecimal digits, in two groups for reading out.
 #[derive(Clone, Debug)]
-pub struct RequestNumber(pub String);
+pub(crate) struct RequestNumber(String);
 
 /// Runs a request. Outermost: nothing is answered without it.
-pub async fn envelope(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn envelope(
+    State(site): State<Arc<Site>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let [a, b, c, d] = site.random();
     let number = RequestNumber(format!("{a:02x}{b:02x}-{c:02x}{d:02x}"));
     let began = Instant::now();

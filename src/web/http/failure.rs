@@ -11,7 +11,7 @@ use crate::store::StoreError;
 /// Why a request has no page. Travels inside the answer to [`super::envelope`], which knows the
 /// request's number and renders it.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// Nothing has this address.
     #[error("no such page")]
     NotFound,
@@ -64,16 +64,16 @@ pub enum Failure {
 
 /// What the page says: what happened, what is safe, what to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Words {
+pub(crate) struct Words {
     /// Heading.
-    pub title: &'static str,
+    pub(crate) title: &'static str,
     /// A sentence or two.
-    pub text: &'static str,
+    pub(crate) text: &'static str,
 }
 
 impl Failure {
     /// Of the answer.
-    pub fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -89,7 +89,7 @@ impl Failure {
     }
 
     /// For a program that asked.
-    pub fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
             Self::Method => "method",
@@ -104,7 +104,7 @@ impl Failure {
     }
 
     /// For a person.
-    pub fn words(&self) -> Words {
+    pub(crate) fn words(&self) -> Words {
         let (title, text) = match self {
             Self::NotFound => (
                 "There is no such page",

@@ -13,7 +13,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use crate::domain::limits::FILE_PIECE_BYTES;
 
 /// Reads ahead one piece, when asked. Reads by position, so that one open file serves many.
-pub struct FileBody {
+pub(crate) struct FileBody {
     file: Arc<File>,
     next: u64,
     end: u64,
@@ -23,7 +23,7 @@ pub struct FileBody {
 
 impl FileBody {
     /// The first `bytes` of `file`, and then `trailer`.
-    pub fn new(file: Arc<File>, bytes: u64, trailer: Vec<u8>) -> Self {
+    pub(crate) fn new(file: Arc<File>, bytes: u64, trailer: Vec<u8>) -> Self {
         Self {
             file,
             next: 0,
@@ -34,7 +34,7 @@ impl FileBody {
     }
 
     /// Bytes still to come.
-    pub fn left(&self) -> u64 {
+    pub(crate) fn left(&self) -> u64 {
         self.end - self.next + self.trailer.len() as u64
     }
 }

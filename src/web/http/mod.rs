@@ -8,18 +8,20 @@
 //! The client's address comes from the preamble and from nowhere else. Start at [`serve`]. Not
 //! here: what pages say.
 
-pub mod cookie;
-pub mod csrf;
+pub(crate) mod cookie;
+mod csrf;
 mod envelope;
 mod failure;
 mod file_body;
-pub mod headers;
-pub mod proxy;
+mod headers;
+mod proxy;
 mod serve;
 mod sign_in;
 
-pub use envelope::{RequestNumber, envelope};
-pub use failure::{Failure, Words};
-pub use file_body::FileBody;
+pub(crate) use envelope::envelope;
+pub(crate) use failure::Failure;
+pub(crate) use file_body::FileBody;
+#[cfg(fuzzing)]
+pub use proxy::fuzz as fuzz_preamble;
 pub use serve::serve;
-pub use sign_in::{Administrator, OpenForm, Peer, SignedForm, SignedIn};
+pub(crate) use sign_in::{Administrator, OpenForm, Peer, SignedForm, SignedIn};

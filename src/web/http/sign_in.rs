@@ -25,18 +25,18 @@ const TOUCH_EVERY: Duration = Duration::from_secs(60);
 
 /// The account that a request acts for.
 #[derive(Clone, Debug)]
-pub struct SignedIn {
+pub(crate) struct SignedIn {
     /// Never disabled.
-    pub account: Account,
+    pub(crate) account: Account,
     /// Of the cookie: names this browser's sign-in.
-    pub sign_in: Fingerprint,
+    pub(crate) sign_in: Fingerprint,
     /// What its forms carry.
-    pub csrf: Token,
+    pub(crate) csrf: Token,
 }
 
 impl SignedIn {
     /// Looks the cookie up.
-    pub async fn find(site: &Site, headers: &HeaderMap) -> Result<Option<Self>, Failure> {
+    pub(crate) async fn find(site: &Site, headers: &HeaderMap) -> Result<Option<Self>, Failure> {
         let Some(token) = cookie::token(headers) else {
             return Ok(None);
         };
@@ -59,13 +59,13 @@ impl SignedIn {
     }
 
     /// Refuses a form or call that does not carry this sign-in's token.
-    pub fn check(&self, csrf: &str) -> Result<(), Failure> {
+    pub(crate) fn check(&self, csrf: &str) -> Result<(), Failure> {
         let matches = csrf.parse::<Token>().is_ok_and(|token| token == self.csrf);
         matches.then_some(()).ok_or(Failure::Stale)
     }
 
     /// Refuses everybody but administrators.
-    pub fn must_administrate(&self) -> Result<(), Failure> {
+    pub(crate) fn must_administrate(&self) -> Result<(), Failure> {
         let why = "Only administrators may open this page. If you should be one, ask whoever \
                    looks after the appliance.";
         let may = self.account.administrator;
@@ -102,7 +102,7 @@ fn signed_out(parts: &Parts) -> Response {
 
 /// An administrator. Others are told that the page is not for them.
 #[derive(Clone, Debug)]
-pub struct Administrator(pub SignedIn);
+pub(crate) struct Administrator(pub SignedIn);
 
 impl FromRequestParts<Arc<Site>> for Administrator {
     type Rejection = Response;
@@ -118,11 +118,11 @@ impl FromRequestParts<Arc<Site>> for Administrator {
 
 /// A form that acts for whoever is signed in: it carried the sign-in's token.
 #[derive(Clone, Debug)]
-pub struct SignedForm<T> {
+pub(crate) struct SignedForm<T> {
     /// Who.
-    pub who: SignedIn,
+    pub(crate) who: SignedIn,
     /// What.
-    pub form: T,
+    pub(crate) form: T,
 }
 
 #[derive(Deserialize)]
@@ -150,7 +150,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Site>> for SignedForm<T> {
 
 /// A form that acts for nobody yet: a session key, a sign-in, a set-up.
 #[derive(Clone, Debug)]
-pub struct OpenForm<T>(pub T);
+pub(crate) struct OpenForm<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<Arc<Site>> for OpenForm<T> {
     type Rejection = Response;
@@ -172,7 +172,7 @@ async fn read<T: DeserializeOwned>(request: Request) -> Result<T, Response> {
 
 /// Where a request comes from, as the relay saw it.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer(pub PeerAddress);
+pub(crate) struct Peer(pub PeerAddress);
 
 impl FromRequestParts<Arc<Site>> for Peer {
     type Rejection = Failure;
