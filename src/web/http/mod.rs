@@ -25,3 +25,6 @@ pub(crate) use file_body::FileBody;
 pub use proxy::fuzz as fuzz_preamble;
 pub use serve::serve;
 pub(crate) use sign_in::{Administrator, OpenForm, Peer, SignedForm, SignedIn};
+
+#[cfg(test)]
+pub(crate) use proxy::tests::preamble;
