@@ -6,6 +6,8 @@
 
 mod file;
 mod paths;
+pub mod ready;
 
 pub use file::{Config, ConfigError};
 pub use paths::Paths;
+pub use ready::Ready;

@@ -18,6 +18,10 @@ pub const WINDOW_BYTES: u64 = 128 * 1024;
 pub const CREDIT_STEP_BYTES: u64 = WINDOW_BYTES / 4;
 /// Channels a link may have opened in its life; numbers are never used twice.
 pub const CHANNELS_PER_LINK_MAX: u16 = 4_096;
+/// Messages a peer may send at once; a person never comes near.
+pub const MESSAGES_BURST_MAX: u32 = 500;
+/// Messages a peer may go on sending, each second.
+pub const MESSAGES_PER_SECOND_MAX: u32 = 100;
 /// From connecting to a finished handshake and hello.
 pub const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// A link without traffic is asked for a sign of life this often.
@@ -39,7 +43,31 @@ pub const HTTP_BODY_BYTES_MAX: usize = 64 * 1024;
 pub const PAGE_IDLE_MAX: Duration = Duration::from_secs(75);
 /// Bytes held for a page connection in each direction before the other side must read.
 pub const PAGE_BACKLOG_BYTES_MAX: usize = 256 * 1024;
-/// Connections one address may hold at once.
+/// A connection that was closed may take this long to read what it was told.
+pub const LINGER_MAX: Duration = Duration::from_secs(5);
+/// A ring thread looks at its deadlines this often.
+pub const SHARD_TICK: Duration = Duration::from_secs(1);
+/// What the relay puts in front of a handed-over connection: signature, addresses and extensions.
+pub const PREAMBLE_BYTES_MAX: usize = 536;
+/// It has to arrive within this; only our own relay connects.
+pub const PREAMBLE_WITHIN: Duration = Duration::from_secs(5);
+/// Connections the web side serves at once; further ones wait.
+pub const WEB_CONNECTIONS_MAX: usize = 8_192;
+/// A request's head has to arrive within this, counted from the end of the request before it.
+pub const REQUEST_HEAD_WITHIN: Duration = Duration::from_secs(30);
+/// From a request's head to the head of its answer, the request's body included.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// Requests still running when the web side stops get this long.
+pub const WEB_STOP_WITHIN: Duration = Duration::from_millis(1_000);
+/// Jobs waiting for the web side's connection to the store.
+pub const WEB_STORE_QUEUE_MAX: usize = 256;
+/// Passwords hashed at once: each takes a core and 19 MiB.
+pub const HASHES_AT_ONCE_MAX: usize = 2;
+/// Bytes of a file read at a time while it is sent.
+pub const FILE_PIECE_BYTES: usize = 128 * 1024;
+/// Characters of a search.
+pub const SEARCH_BYTES_MAX: usize = 200;
+/// Connections one address may hold at once that are no links.
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 512;
 
 // ---- relay ----
@@ -63,6 +91,8 @@ pub const CONTROL_REPLY_WITHIN: Duration = Duration::from_secs(10);
 
 // ---- sessions ----
 
+/// The hub looks at its deadlines this often; every wait above is longer by far.
+pub const HUB_TICK: Duration = Duration::from_millis(250);
 /// A representative who lost the connection may come back within this (SL-02).
 pub const REPRESENTATIVE_RETURN_WITHIN: Duration = Duration::from_secs(60);
 /// A customer client that lost the connection keeps trying for this long.
@@ -79,6 +109,8 @@ pub const SHELLS_PER_SESSION_MAX: usize = 16;
 pub const ENTRIES_PER_SESSION_MAX: usize = 20_000;
 /// Entries sent again to a console that comes back.
 pub const ENTRIES_REPLAYED_MAX: usize = 2_000;
+/// JSON of a session's latest entries kept in memory.
+pub const LOG_BYTES_KEPT_MAX: usize = 256 * 1024;
 /// One chat message, UTF-8.
 pub const CHAT_BYTES_MAX: usize = 4_000;
 /// Names of representatives, customers and computers, UTF-8 (JC-13: 128 characters).
@@ -127,6 +159,9 @@ pub const PASSWORD_BYTES_MAX: usize = 1_024;
 pub const SIGN_INS_PER_ADDRESS_MAX: u32 = 20;
 /// Wrong passwords for one account within the window; then it waits.
 pub const SIGN_INS_PER_ACCOUNT_MAX: u32 = 10;
+/// Addresses and account names whose wrong passwords are remembered; beyond it the oldest is
+/// forgotten.
+pub const SIGN_IN_GUESSERS_MAX: usize = 10_000;
 /// Over this time wrong passwords are counted.
 pub const SIGN_IN_WINDOW: Duration = Duration::from_secs(10 * 60);
 /// A sign-in ends after this without a request.
@@ -134,24 +169,91 @@ pub const SIGN_IN_IDLE_MAX: Duration = Duration::from_secs(8 * 60 * 60);
 /// A sign-in ends after this whatever happens.
 pub const SIGN_IN_LIFE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Browsers in which one account may be signed in; one more signs the oldest out.
+pub const OPEN_SIGN_INS_PER_ACCOUNT_MAX: usize = 32;
+
+// ---- store ----
+
+/// A transaction waits this long for another process's to finish.
+pub const STORE_BUSY_MAX: Duration = Duration::from_secs(5);
+/// One row, and so one text: far more than any of ours.
+pub const STORE_ROW_BYTES_MAX: i32 = 1024 * 1024;
+/// What the write-ahead log is cut to once its content is in the store's file.
+pub const STORE_WAL_KEPT_BYTES_MAX: i64 = 16 * 1024 * 1024;
+/// Rows that a page shows unless somebody asks for more.
+pub const PAGE_ROWS: usize = 50;
+/// Rows of one page of a list.
+pub const PAGE_ROWS_MAX: usize = 500;
+
+// ---- transcripts ----
+
+/// Text of one event; more output becomes several.
+pub const TRANSCRIPT_EVENT_BYTES_MAX: usize = 16 * 1024;
+/// One line of a transcript: what a reader has to hold.
+pub const TRANSCRIPT_LINE_BYTES_MAX: usize = 128 * 1024;
+
 // ---- running programs ----
 
 /// Ctrl-C to nothing running.
 pub const STOP_WITHIN: Duration = Duration::from_secs(2);
+/// A program that was told to stop may finish for this long; then it is killed.
+pub const STOP_POLITELY_WITHIN: Duration = Duration::from_millis(1_500);
+/// A started program says within this that it serves, or is taken for broken.
+pub const READY_WITHIN: Duration = Duration::from_secs(20);
+/// The one line with which a program says that it serves.
+pub const READY_BYTES_MAX: u64 = 4_096;
+/// A program that served for this long is healthy: its next crash is a first one again.
+pub const HEALTHY_AFTER: Duration = Duration::from_secs(60);
+/// A program's log file is put aside at start once it is longer.
+pub const LOG_BYTES_MAX: u64 = 10 * 1024 * 1024;
 /// First wait before a crashed program is started again; doubles up to the next.
 pub const RESTART_AFTER: Duration = Duration::from_millis(200);
 /// Longest wait between restarts.
 pub const RESTART_AFTER_MAX: Duration = Duration::from_secs(30);
 /// First wait of an endpoint before it dials again; doubles, jittered.
 pub const REDIAL_AFTER: Duration = Duration::from_millis(500);
+/// The JSON of a pass behind a customer client.
+pub const PASS_BYTES_MAX: usize = 1_024;
+/// A host name (RFC 1035, 2.3.4).
+pub const SITE_NAME_BYTES_MAX: usize = 253;
 /// Longest wait between two dials of a customer client.
 pub const REDIAL_AFTER_MAX: Duration = Duration::from_secs(15);
 /// One attempt to reach the appliance: names, proxy, TCP and TLS together.
 pub const DIAL_WITHIN: Duration = Duration::from_secs(15);
 
+// ---- customer client ----
+
+/// A customer client that never reached the appliance gives up after this.
+pub const FIRST_LINK_WITHIN: Duration = Duration::from_secs(60);
+/// A customer client that leaves waits this long for the appliance to say that it heard.
+pub const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+/// Pressing Ctrl-C again within this ends the customer client without waiting for anything.
+pub const CTRL_C_AGAIN_WITHIN: Duration = Duration::from_secs(2);
+/// Chat that waits for the connection to come back.
+pub const CHATS_UNSENT_MAX: usize = 50;
+/// After a resume, chat that was under way is sent again unless it shows in the log by then.
+pub const CHAT_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// The hardest puzzle a client solves, in zero bits: about a minute of one core.
+pub const PUZZLE_BITS_MAX: u8 = 26;
+/// A shell that was hung up is killed if it still runs after this.
+pub const SHELL_HANG_UP_WITHIN: Duration = Duration::from_millis(500);
+/// The next of an appliance's addresses is tried while the last one has not answered (RFC 8305,
+/// 5, says 250 ms).
+pub const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
+/// Addresses of one appliance that are tried.
+pub const ADDRESSES_TRIED_MAX: usize = 8;
+/// Lines waiting to be shown on a terminal that does not take them.
+pub const TERMINAL_QUEUE_MAX: usize = 1_024;
+
+// A stopping web side lets its requests finish before the supervisor loses patience.
+const _: () = assert!(WEB_STOP_WITHIN.as_millis() < STOP_WITHIN.as_millis());
 // The decoder never joins two records' worth of frame, and a full frame always fits the window.
 const _: () = assert!(FRAME_BYTES_MAX as u64 <= WINDOW_BYTES);
 const _: () = assert!(CHAT_BYTES_MAX * 2 < PAYLOAD_BYTES_MAX);
+// JSON writes a control character as six bytes; time, kind and punctuation take a hundred at most.
+const _: () = assert!(TRANSCRIPT_EVENT_BYTES_MAX * 6 + 100 <= TRANSCRIPT_LINE_BYTES_MAX);
+// Killing what did not stop politely fits into the time promised for Ctrl-C.
+const _: () = assert!(STOP_POLITELY_WITHIN.as_millis() + 250 <= STOP_WITHIN.as_millis());
 // A silent peer is asked at least twice before it is given up.
 const _: () = assert!(SILENCE_MAX.as_secs() > 2 * KEEP_ALIVE_EVERY.as_secs());
 // 1,000 guesses in ten minutes from distinct addresses against 10 keys of 7 digits stay below

@@ -11,6 +11,7 @@ pub mod facts;
 pub mod id;
 pub mod limits;
 pub mod model;
+pub mod pass;
 #[cfg(feature = "appliance")]
 pub mod password;
 pub mod secret;

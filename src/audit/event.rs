@@ -1,0 +1,230 @@
+//! What is put on record. The JSON of these types is stored for ever: variants and fields are
+//! added, never renamed or given another meaning.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::entry::EndReason;
+use crate::domain::facts::Kind;
+use crate::domain::text::label;
+use crate::domain::token::Fingerprint;
+use crate::domain::{
+    Account, AccountId, AccountName, DisplayName, Entry, Label, PeerAddress, SessionId, ShellId,
+    Stamp, Text, Tool,
+};
+
+/// Who did it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "actor", rename_all = "snake_case")]
+pub enum Actor {
+    /// Somebody who was signed in.
+    Account {
+        /// Which account.
+        id: AccountId,
+        /// Its name at that time.
+        name: Label,
+    },
+    /// The customer of a session.
+    Customer {
+        /// Which session.
+        session: SessionId,
+    },
+    /// Somebody on the network who was not signed in.
+    Visitor {
+        /// From where.
+        address: PeerAddress,
+    },
+    /// The appliance by itself.
+    Appliance,
+    /// Somebody with a shell on the appliance.
+    CommandLine,
+}
+
+impl Actor {
+    /// This account.
+    pub fn account(account: &Account) -> Self {
+        Self::Account {
+            id: account.id,
+            name: label(account.name.as_str()),
+        }
+    }
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The store was made. Always the first row.
+    StoreCreated {
+        /// Schema version.
+        schema: u32,
+    },
+    /// The relay began to serve.
+    RelayStarted {
+        /// Of the programs.
+        version: Label,
+    },
+    /// The relay was asked to stop. Absent after a crash.
+    RelayStopped,
+    /// A one-time link to make the first administrator was made.
+    SetupLinkCreated,
+    /// An account was made.
+    AccountCreated {
+        /// Which.
+        account: AccountId,
+        /// To sign in.
+        name: AccountName,
+        /// Seen by others.
+        display_name: DisplayName,
+        /// May administer.
+        administrator: bool,
+        /// May support.
+        representative: bool,
+    },
+    /// An account got another password and was signed out everywhere.
+    PasswordChanged {
+        /// Whose.
+        account: AccountId,
+        /// Its name.
+        name: AccountName,
+    },
+    /// An account may not sign in any more and was signed out everywhere.
+    AccountDisabled {
+        /// Which.
+        account: AccountId,
+        /// Its name.
+        name: AccountName,
+    },
+    /// An account may sign in again.
+    AccountEnabled {
+        /// Which.
+        account: AccountId,
+        /// Its name.
+        name: AccountName,
+    },
+    /// Name and password were right.
+    SignedIn {
+        /// Who.
+        account: AccountId,
+        /// Its name.
+        name: AccountName,
+        /// From where.
+        address: PeerAddress,
+    },
+    /// Name or password were wrong, or the account is disabled.
+    SignInFailed {
+        /// The account, if there is one of the typed name. Other text is not kept: people type
+        /// passwords into the wrong field.
+        name: Option<AccountName>,
+        /// From where.
+        address: PeerAddress,
+    },
+    /// Somebody signed out.
+    SignedOut {
+        /// Who.
+        account: AccountId,
+        /// Its name.
+        name: AccountName,
+    },
+    /// A session key was made. Its digits are not kept.
+    KeyCreated {
+        /// Whose queue its session will wait in.
+        account: AccountId,
+        /// How many digits it has.
+        digits: u8,
+        /// It starts sessions up to and including then.
+        expires: Stamp,
+    },
+    /// A customer used a session key.
+    SessionStarted {
+        /// Which.
+        session: SessionId,
+        /// In whose queue it waits.
+        owner: AccountId,
+        /// How the customer takes part.
+        kind: Kind,
+        /// What the customer is called.
+        customer: Label,
+        /// From where.
+        address: Text<45>,
+    },
+    /// A representative took the session.
+    SessionAccepted {
+        /// Which.
+        session: SessionId,
+        /// Who.
+        owner: AccountId,
+    },
+    /// The session went back into the queue.
+    SessionQueued {
+        /// Which.
+        session: SessionId,
+    },
+    /// A line of a session's log. Its content is in the log; this pins it.
+    SessionEntry {
+        /// Which session.
+        session: SessionId,
+        /// Number of the line.
+        number: u32,
+        /// SHA-256 of the line's JSON as [`Event::entry`] writes it.
+        sha256: Fingerprint,
+    },
+    /// The customer allowed a tool.
+    ConsentGiven {
+        /// In which session.
+        session: SessionId,
+        /// Which.
+        tool: Tool,
+    },
+    /// The customer refused a tool, or did not answer in time.
+    ConsentRefused {
+        /// In which session.
+        session: SessionId,
+        /// Which.
+        tool: Tool,
+        /// No answer came.
+        unanswered: bool,
+    },
+    /// The customer withdrew everything that was allowed.
+    SharingStopped {
+        /// In which session.
+        session: SessionId,
+    },
+    /// A command shell opened on the customer's computer.
+    ShellOpened {
+        /// In which session.
+        session: SessionId,
+        /// Which.
+        shell: ShellId,
+    },
+    /// A command shell is over and its transcript complete.
+    ShellClosed {
+        /// In which session.
+        session: SessionId,
+        /// Which.
+        shell: ShellId,
+        /// The transcript's length.
+        bytes: u64,
+        /// The transcript's SHA-256.
+        sha256: Fingerprint,
+    },
+    /// A session is over.
+    SessionEnded {
+        /// Which.
+        session: SessionId,
+        /// Why.
+        reason: EndReason,
+    },
+}
+
+impl Event {
+    /// Pins a line of a session's log: the SHA-256 is of the line as JSON, which a reader gets
+    /// again by writing what [`crate::store::entries::of`] returns.
+    pub fn entry(session: SessionId, entry: &Entry) -> Self {
+        let json = serde_json::to_vec(entry).expect("an entry has only text keys");
+        Self::SessionEntry {
+            session,
+            number: entry.number,
+            sha256: Fingerprint::of(&json),
+        }
+    }
+}
