@@ -1,7 +1,7 @@
 //! One customer's program from its first line to its last: everything that happens passes through
 //! one loop, on one thread.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::pending;
 use std::io;
 use std::time::Duration;
@@ -33,6 +33,8 @@ pub struct Seat {
     pub terminal: Terminal,
     /// Typed bytes; ends when nothing more can be typed.
     pub typed: mpsc::Receiver<Vec<u8>>,
+    /// Lines that came together with one that was waited for.
+    typed_ahead: VecDeque<Typed>,
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
@@ -47,6 +49,7 @@ impl Seat {
         Ok(Self {
             terminal,
             typed,
+            typed_ahead: VecDeque::new(),
             interrupt,
             terminate,
             hang_up,
@@ -59,6 +62,7 @@ impl Seat {
         Ok(Self {
             terminal,
             typed,
+            typed_ahead: VecDeque::new(),
             interrupt,
             terminate,
             hang_up,
@@ -68,21 +72,19 @@ impl Seat {
     /// A typed line, or `None` if there will be none or the customer wants to go.
     async fn line(&mut self) -> Option<String> {
         loop {
-            let typed = tokio::select! {
+            match self.typed_ahead.pop_front() {
+                Some(Typed::Line { text, .. }) => return Some(text),
+                Some(Typed::End) => return None,
+                None => {}
+            }
+            tokio::select! {
                 bytes = self.typed.recv() => match bytes {
-                    Some(bytes) => self.terminal.feed(&bytes),
-                    None => vec![self.terminal.finish_input()?],
+                    Some(bytes) => self.typed_ahead.extend(self.terminal.feed(&bytes)),
+                    None => self.typed_ahead.push_back(self.terminal.finish_input()?),
                 },
                 _ = self.interrupt.recv() => return None,
                 _ = self.terminate.recv() => return None,
                 _ = self.hang_up.recv() => return None,
-            };
-            // What follows on the same read belongs to nobody yet; people type one line.
-            for typed in typed {
-                match typed {
-                    Typed::Line { text, .. } => return Some(text),
-                    Typed::End => return None,
-                }
             }
         }
     }
@@ -127,14 +129,12 @@ async fn sessions(plan: &Plan, mut dialer: Dialer, seat: &mut Seat) -> bool {
     let user = facts::user();
     loop {
         let key = match &plan.key {
-            Some(key) => key.clone(),
-            None => match ask_key(seat).await {
-                Some(key) => key,
-                None => {
-                    seat.terminal.say(Tone::Strong, words::NO_KEY);
-                    return false;
-                }
-            },
+            Some(key) => Some(key.clone()),
+            None => ask_key(seat).await,
+        };
+        let Some(key) = key else {
+            seat.terminal.say(Tone::Strong, words::NO_KEY);
+            return false;
         };
         let mut run = Run::new(key, dialer, user.clone(), seat);
         let outcome = run.until_over().await;
@@ -222,7 +222,7 @@ struct OpenShell {
 enum Event {
     Received(Option<Vec<u8>>),
     Sent,
-    Dialed(Result<Dialed, DialError>),
+    Dialed(Box<Result<Dialed, DialError>>),
     Redial,
     Solved(PuzzleAnswer),
     Shell(ShellEvent),
@@ -269,9 +269,17 @@ impl<'a> Run<'a> {
     }
 
     async fn until_over(&mut self) -> Outcome {
+        for typed in std::mem::take(&mut self.seat.typed_ahead) {
+            self.typed(typed);
+        }
         loop {
             let event = self.next_event().await;
             self.handle(event);
+            self.closing.retain(|closing| !closing.is_finished());
+            if !matches!(self.asking, Asking::Nothing) {
+                // Somebody who looks for a password is not given up.
+                self.customer.keep_waiting(self.now());
+            }
             if let Err(error) = self.customer.tick(self.now()) {
                 self.drop_link(Some(&error.to_string()));
             }
@@ -292,7 +300,7 @@ impl<'a> Run<'a> {
             if !last.is_empty() {
                 let _ = carrier.output.try_send(last);
             }
-            carrier.close().await;
+            self.closing.push(carrier.close());
         }
         for (_, open) in self.shells.drain() {
             self.closing.push(open.shell.close());
@@ -344,7 +352,7 @@ impl<'a> Run<'a> {
                 Some(event) => Event::Shell(event),
                 None => Event::Tick,
             },
-            dialed = done(dialing) => Event::Dialed(dialed),
+            dialed = done(dialing) => Event::Dialed(Box::new(dialed)),
             answer = done(solving) => Event::Solved(answer),
             () = sleep_until(self.redial_at), if wants_dial => Event::Redial,
             () = until(deadline) => Event::Tick,
@@ -363,7 +371,7 @@ impl<'a> Run<'a> {
             Event::Sent | Event::Tick => {}
             Event::Dialed(dialed) => {
                 self.dialing = None;
-                match dialed {
+                match *dialed {
                     Ok(dialed) => {
                         let local = facts::private_address(dialed.local);
                         self.carrier = Some(Carrier::new(dialed.stream));
@@ -400,13 +408,18 @@ impl<'a> Run<'a> {
     // ---- the link ----
 
     fn drop_link(&mut self, why: Option<&str>) {
-        // Dropping the queues ends both tasks; what was queued still goes out.
-        self.carrier = None;
+        self.close_carrier();
         self.customer.link_down(self.now());
         if let Some(why) = why {
             self.complain(format!("The site is not understood: {why}."));
         }
         self.wait_before_redial();
+    }
+
+    fn close_carrier(&mut self) {
+        if let Some(carrier) = self.carrier.take() {
+            self.closing.push(carrier.close());
+        }
     }
 
     fn wait_before_redial(&mut self) {
@@ -647,7 +660,6 @@ impl<'a> Run<'a> {
             }
             Effect::CloseShell(shell) => {
                 if let Some(open) = self.shells.remove(&shell) {
-                    self.closing.retain(|closing| !closing.is_finished());
                     self.closing.push(open.shell.close());
                 }
             }
@@ -656,7 +668,7 @@ impl<'a> Run<'a> {
                 terminal.say(Tone::Plain, words::PUZZLE);
                 let find = move || PuzzleAnswer::find(&challenge, bits);
                 self.solving = Some(tokio::task::spawn_blocking(find));
-                self.carrier = None;
+                self.close_carrier();
                 let now = self.now();
                 self.customer.link_down(now);
                 self.redial_at = Instant::now();

@@ -45,9 +45,8 @@ impl Screen {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        if timeout(Duration::from_secs(20), look).await.is_err() {
-            panic!("{text:?} never shown in:\n{}", self.text());
-        }
+        let in_time = timeout(Duration::from_secs(20), look).await.is_ok();
+        assert!(in_time, "{text:?} never shown in:\n{}", self.text());
     }
 
     async fn type_line(&self, line: &str) {
