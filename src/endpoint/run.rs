@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::carry::Carrier;
@@ -224,7 +224,7 @@ enum Event {
     Sent,
     Dialed(Box<Result<Dialed, DialError>>),
     Redial,
-    Solved(PuzzleAnswer),
+    Solved(Result<PuzzleAnswer, JoinError>),
     Shell(ShellEvent),
     Typed(Option<Vec<u8>>),
     Interrupt,
@@ -352,7 +352,7 @@ impl<'a> Run<'a> {
                 Some(event) => Event::Shell(event),
                 None => Event::Tick,
             },
-            dialed = done(dialing) => Event::Dialed(Box::new(dialed)),
+            dialed = done(dialing) => Event::Dialed(Box::new(dialed.unwrap_or_else(broken))),
             answer = done(solving) => Event::Solved(answer),
             () = sleep_until(self.redial_at), if wants_dial => Event::Redial,
             () = until(deadline) => Event::Tick,
@@ -386,7 +386,12 @@ impl<'a> Run<'a> {
             }
             Event::Solved(answer) => {
                 self.solving = None;
-                self.customer.solved(answer, now);
+                if let Ok(answer) = answer {
+                    self.customer.solved(answer, now);
+                } else {
+                    let end = End::Turned(TurnedReason::Ticket);
+                    self.outcome = Some(Outcome::Over(end));
+                }
             }
             Event::Shell(event) => self.shell_event(event),
             Event::Typed(Some(bytes)) => {
@@ -728,15 +733,17 @@ async fn reserved(
     }
 }
 
-/// A task's result. A task that was aborted or panicked never has one.
-async fn done<T>(task: &mut Option<JoinHandle<T>>) -> T {
+/// A task's result, or why it has none: it panicked, which is our own doing.
+async fn done<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
     match task {
-        Some(handle) => match handle.await {
-            Ok(value) => value,
-            Err(_) => pending().await,
-        },
+        Some(handle) => handle.await,
         None => pending().await,
     }
+}
+
+/// A dial that broke off counts as one that failed, so that it is tried again and said.
+fn broken(error: JoinError) -> Result<Dialed, DialError> {
+    Err(DialError::Tls(io::Error::other(error)))
 }
 
 async fn until(deadline: Option<Instant>) {
