@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use jumpgate::agent::Dialer;
 use jumpgate::endpoint::options::{Options, Plan, own_pass};
-use jumpgate::endpoint::run::{Seat, run};
+use jumpgate::endpoint::run::run;
+use jumpgate::endpoint::seat::Seat;
 use jumpgate::endpoint::{window, words};
 
 fn main() -> ExitCode {

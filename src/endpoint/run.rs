@@ -1,12 +1,11 @@
 //! One customer's program from its first line to its last: everything that happens passes through
 //! one loop, on one thread.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::future::pending;
 use std::io;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -16,87 +15,18 @@ use super::facts::{self, User};
 use super::line::{Typed, clean};
 use super::options::{Plan, parse_key};
 use super::remove::OwnFile;
+use super::seat::Seat;
 use super::shell::{Shell, ShellEvent};
-use super::terminal::{Terminal, Tone};
-use super::{sys, words};
+use super::terminal::Tone;
+use super::words;
 use crate::agent::proxy::Credentials;
-use crate::agent::{Backoff, Customer, DialError, Dialed, Dialer, Effect, End};
-use crate::domain::entry::{Author, What};
+use crate::agent::{Backoff, Customer, DialError, Dialed, Dialer, End};
 use crate::domain::limits::{CTRL_C_AGAIN_WITHIN, SHELL_HANG_UP_WITHIN};
 use crate::domain::text::label;
 use crate::domain::turned::{KeyText, PuzzleAnswer, TurnedReason};
-use crate::domain::{Entry, LongText, Moment, Secret, ShellId};
+use crate::domain::{LongText, Moment, Secret, ShellId};
 
-/// Where a customer reads, types and presses Ctrl-C.
-pub struct Seat {
-    /// Shows lines.
-    pub terminal: Terminal,
-    /// Typed bytes; ends when nothing more can be typed.
-    pub typed: mpsc::Receiver<Vec<u8>>,
-    /// Lines that came together with one that was waited for.
-    typed_ahead: VecDeque<Typed>,
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
-}
-
-impl Seat {
-    /// The standard input and output. From here on signals no longer end the program.
-    pub fn standard() -> io::Result<Self> {
-        // Signals first: one that came in between would leave the terminal without its echo.
-        let (interrupt, terminate, hang_up) = signals()?;
-        let (terminal, typed) = Terminal::standard();
-        Ok(Self {
-            terminal,
-            typed,
-            typed_ahead: VecDeque::new(),
-            interrupt,
-            terminate,
-            hang_up,
-        })
-    }
-
-    /// Any other place, for tests.
-    pub fn new(terminal: Terminal, typed: mpsc::Receiver<Vec<u8>>) -> io::Result<Self> {
-        let (interrupt, terminate, hang_up) = signals()?;
-        Ok(Self {
-            terminal,
-            typed,
-            typed_ahead: VecDeque::new(),
-            interrupt,
-            terminate,
-            hang_up,
-        })
-    }
-
-    /// A typed line, or `None` if there will be none or the customer wants to go.
-    async fn line(&mut self) -> Option<String> {
-        loop {
-            match self.typed_ahead.pop_front() {
-                Some(Typed::Line { text, .. }) => return Some(text),
-                Some(Typed::End) => return None,
-                None => {}
-            }
-            tokio::select! {
-                bytes = self.typed.recv() => match bytes {
-                    Some(bytes) => self.typed_ahead.extend(self.terminal.feed(&bytes)),
-                    None => self.typed_ahead.push_back(self.terminal.finish_input()?),
-                },
-                _ = self.interrupt.recv() => return None,
-                _ = self.terminate.recv() => return None,
-                _ = self.hang_up.recv() => return None,
-            }
-        }
-    }
-}
-
-fn signals() -> io::Result<(Signal, Signal, Signal)> {
-    Ok((
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::hangup())?,
-    ))
-}
+mod show;
 
 /// How the program ends.
 enum Outcome {
@@ -599,116 +529,6 @@ impl<'a> Run<'a> {
         for (id, open) in &self.shells {
             let room = self.customer.shell_room(*id) as u64;
             open.shell.set_limit(open.produced + room);
-        }
-    }
-
-    fn effect(&mut self, effect: Effect) {
-        let terminal = &mut self.seat.terminal;
-        match effect {
-            Effect::Joined {
-                representative,
-                again,
-                ..
-            } => {
-                self.backoff.reset();
-                self.dial_complaint.clear();
-                self.name = clean(&representative);
-                let words = if again {
-                    words::LINK_BACK.to_owned()
-                } else {
-                    words::waiting(&self.name)
-                };
-                terminal.say(Tone::Plain, &words);
-            }
-            Effect::Representative { name, present } => {
-                self.name = clean(&name);
-                if present {
-                    terminal.say(Tone::Strong, &words::connected(&self.name));
-                    if !self.helped {
-                        self.helped = true;
-                        terminal.say(Tone::Plain, words::HELP);
-                    }
-                }
-            }
-            Effect::Entry(entry) => self.show_entry(&entry),
-            Effect::Prompt {
-                tool,
-                representative,
-                wait,
-            } => {
-                let name = clean(&representative);
-                let question = words::question(&name, tool, &clean(&self.user.name), wait);
-                terminal.mark();
-                terminal.say(Tone::Strong, &question);
-            }
-            Effect::PromptOver(end) => {
-                terminal.say(Tone::Plain, &words::question_over(end, &self.name));
-            }
-            Effect::OpenShell {
-                shell,
-                columns,
-                rows,
-            } => self.open_shell(shell, columns, rows),
-            Effect::Input { shell, bytes } => {
-                if let Some(open) = self.shells.get(&shell) {
-                    open.shell.input(&bytes);
-                }
-            }
-            Effect::ResizeShell {
-                shell,
-                columns,
-                rows,
-            } => {
-                if let Some(open) = self.shells.get(&shell) {
-                    open.shell.resize(columns, rows);
-                }
-            }
-            Effect::CloseShell(shell) => {
-                if let Some(open) = self.shells.remove(&shell) {
-                    self.closing.push(open.shell.close());
-                }
-            }
-            Effect::Stopped => terminal.say(Tone::Strong, &words::stopped(&self.name)),
-            Effect::Solve { challenge, bits } => {
-                terminal.say(Tone::Plain, words::PUZZLE);
-                let find = move || PuzzleAnswer::find(&challenge, bits);
-                self.solving = Some(tokio::task::spawn_blocking(find));
-                self.close_carrier();
-                let now = self.now();
-                self.customer.link_down(now);
-                self.redial_at = Instant::now();
-            }
-            Effect::LinkLost => terminal.say(Tone::Strong, words::LINK_LOST),
-            Effect::Over(end) => self.outcome = Some(Outcome::Over(end)),
-        }
-    }
-
-    fn show_entry(&mut self, entry: &Entry) {
-        let terminal = &mut self.seat.terminal;
-        let (hour, minute) = sys::hour_and_minute(entry.at);
-        if let What::Chat { text } = &entry.what {
-            let by = match &entry.by {
-                Author::Customer(_) => words::YOU.to_owned(),
-                Author::Representative(name) => clean(name),
-                Author::Appliance => self.name.clone(),
-            };
-            let mut lines = text.as_str().split('\n').map(clean);
-            let first = lines.next().unwrap_or_default();
-            let mut shown = format!("{hour:02}:{minute:02} {by}: {first}");
-            for line in lines {
-                // Further in than any line of ours, which it could otherwise pass for.
-                shown.push_str("\n      ");
-                shown.push_str(&line);
-            }
-            terminal.say(Tone::Plain, &shown);
-            return;
-        }
-        let name = match &entry.by {
-            Author::Representative(name) => clean(name),
-            Author::Customer(_) | Author::Appliance => self.name.clone(),
-        };
-        if let Some(words) = words::entry(&entry.what, &name) {
-            terminal.say(Tone::Plain, &format!("{hour:02}:{minute:02} {words}"));
         }
     }
 }

@@ -2,7 +2,10 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::agent::stand_in::{Peer, StandIn};
+use crate::domain::Entry;
+use crate::domain::entry::{Author, What};
 use crate::domain::{PromptId, Stamp, Tool};
+use crate::endpoint::terminal::Terminal;
 use crate::link::message::{FromCustomer, Purpose, ToCustomer};
 
 const SHELL: ShellId = ShellId(1);
