@@ -1,7 +1,6 @@
 //! What is put on record. The JSON of these types is stored for ever: variants and fields are
 //! added, never renamed or given another meaning.
 
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::entry::EndReason;
@@ -132,7 +131,7 @@ pub enum Event {
         account: AccountId,
         /// How many digits it has.
         digits: u8,
-        /// It starts no session at or after this.
+        /// It starts sessions up to and including then.
         expires: Stamp,
     },
     /// A customer used a session key.
@@ -222,12 +221,10 @@ impl Event {
     /// again by writing what [`crate::store::entries::of`] returns.
     pub fn entry(session: SessionId, entry: &Entry) -> Self {
         let json = serde_json::to_vec(entry).expect("an entry has only text keys");
-        let mut sha256 = [0; 32];
-        sha256.copy_from_slice(digest(&SHA256, &json).as_ref());
         Self::SessionEntry {
             session,
             number: entry.number,
-            sha256: Fingerprint(sha256),
+            sha256: Fingerprint::of(&json),
         }
     }
 }

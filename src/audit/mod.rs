@@ -20,3 +20,6 @@ mod record;
 pub use chain::ChainBroken;
 pub use event::{Actor, Event};
 pub use record::{Head, Record, VerifyError, append, begin, head, page, verify};
+
+#[cfg(test)]
+mod tests;

@@ -116,7 +116,7 @@ pub fn page(c: &Connection, before: Option<u64>, limit: usize) -> Result<Vec<Rec
             hash: row.get(4)?,
         })
     })?;
-    Ok(rows.collect::<Result<_, _>>().map_err(StoreError::from)?)
+    rows.collect::<Result<_, _>>().map_err(StoreError::from)
 }
 
 /// Walks the whole chain from row 1 and tells how many rows it has. Reads row by row.

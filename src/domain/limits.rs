@@ -18,6 +18,10 @@ pub const WINDOW_BYTES: u64 = 128 * 1024;
 pub const CREDIT_STEP_BYTES: u64 = WINDOW_BYTES / 4;
 /// Channels a link may have opened in its life; numbers are never used twice.
 pub const CHANNELS_PER_LINK_MAX: u16 = 4_096;
+/// Messages a peer may send at once; a person never comes near.
+pub const MESSAGES_BURST_MAX: u32 = 500;
+/// Messages a peer may go on sending, each second.
+pub const MESSAGES_PER_SECOND_MAX: u32 = 100;
 /// From connecting to a finished handshake and hello.
 pub const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// A link without traffic is asked for a sign of life this often.
@@ -39,6 +43,10 @@ pub const HTTP_BODY_BYTES_MAX: usize = 64 * 1024;
 pub const PAGE_IDLE_MAX: Duration = Duration::from_secs(75);
 /// Bytes held for a page connection in each direction before the other side must read.
 pub const PAGE_BACKLOG_BYTES_MAX: usize = 256 * 1024;
+/// A connection that was closed may take this long to read what it was told.
+pub const LINGER_MAX: Duration = Duration::from_secs(5);
+/// A ring thread looks at its deadlines this often.
+pub const SHARD_TICK: Duration = Duration::from_secs(1);
 /// What the relay puts in front of a handed-over connection: signature, addresses and extensions.
 pub const PREAMBLE_BYTES_MAX: usize = 536;
 /// It has to arrive within this; only our own relay connects.
@@ -59,7 +67,7 @@ pub const HASHES_AT_ONCE_MAX: usize = 2;
 pub const FILE_PIECE_BYTES: usize = 128 * 1024;
 /// Characters of a search.
 pub const SEARCH_BYTES_MAX: usize = 200;
-/// Connections one address may hold at once.
+/// Connections one address may hold at once that are no links.
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 512;
 
 // ---- relay ----
@@ -83,6 +91,8 @@ pub const CONTROL_REPLY_WITHIN: Duration = Duration::from_secs(10);
 
 // ---- sessions ----
 
+/// The hub looks at its deadlines this often; every wait above is longer by far.
+pub const HUB_TICK: Duration = Duration::from_millis(250);
 /// A representative who lost the connection may come back within this (SL-02).
 pub const REPRESENTATIVE_RETURN_WITHIN: Duration = Duration::from_secs(60);
 /// A customer client that lost the connection keeps trying for this long.
@@ -99,6 +109,8 @@ pub const SHELLS_PER_SESSION_MAX: usize = 16;
 pub const ENTRIES_PER_SESSION_MAX: usize = 20_000;
 /// Entries sent again to a console that comes back.
 pub const ENTRIES_REPLAYED_MAX: usize = 2_000;
+/// JSON of a session's latest entries kept in memory.
+pub const LOG_BYTES_KEPT_MAX: usize = 256 * 1024;
 /// One chat message, UTF-8.
 pub const CHAT_BYTES_MAX: usize = 4_000;
 /// Names of representatives, customers and computers, UTF-8 (JC-13: 128 characters).
@@ -173,6 +185,13 @@ pub const PAGE_ROWS: usize = 50;
 /// Rows of one page of a list.
 pub const PAGE_ROWS_MAX: usize = 500;
 
+// ---- transcripts ----
+
+/// Text of one event; more output becomes several.
+pub const TRANSCRIPT_EVENT_BYTES_MAX: usize = 16 * 1024;
+/// One line of a transcript: what a reader has to hold.
+pub const TRANSCRIPT_LINE_BYTES_MAX: usize = 128 * 1024;
+
 // ---- running programs ----
 
 /// Ctrl-C to nothing running.
@@ -202,11 +221,37 @@ pub const REDIAL_AFTER_MAX: Duration = Duration::from_secs(15);
 /// One attempt to reach the appliance: names, proxy, TCP and TLS together.
 pub const DIAL_WITHIN: Duration = Duration::from_secs(15);
 
+// ---- customer client ----
+
+/// A customer client that never reached the appliance gives up after this.
+pub const FIRST_LINK_WITHIN: Duration = Duration::from_secs(60);
+/// A customer client that leaves waits this long for the appliance to say that it heard.
+pub const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+/// Pressing Ctrl-C again within this ends the customer client without waiting for anything.
+pub const CTRL_C_AGAIN_WITHIN: Duration = Duration::from_secs(2);
+/// Chat that waits for the connection to come back.
+pub const CHATS_UNSENT_MAX: usize = 50;
+/// After a resume, chat that was under way is sent again unless it shows in the log by then.
+pub const CHAT_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// The hardest puzzle a client solves, in zero bits: about a minute of one core.
+pub const PUZZLE_BITS_MAX: u8 = 26;
+/// A shell that was hung up is killed if it still runs after this.
+pub const SHELL_HANG_UP_WITHIN: Duration = Duration::from_millis(500);
+/// The next of an appliance's addresses is tried while the last one has not answered (RFC 8305,
+/// 5, says 250 ms).
+pub const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
+/// Addresses of one appliance that are tried.
+pub const ADDRESSES_TRIED_MAX: usize = 8;
+/// Lines waiting to be shown on a terminal that does not take them.
+pub const TERMINAL_QUEUE_MAX: usize = 1_024;
+
 // A stopping web side lets its requests finish before the supervisor loses patience.
-const _: () = assert!(WEB_STOP_WITHIN.as_millis() < STOP_WITHIN.as_millis());
+const _: () = assert!(WEB_STOP_WITHIN.as_millis() < STOP_POLITELY_WITHIN.as_millis());
 // The decoder never joins two records' worth of frame, and a full frame always fits the window.
 const _: () = assert!(FRAME_BYTES_MAX as u64 <= WINDOW_BYTES);
 const _: () = assert!(CHAT_BYTES_MAX * 2 < PAYLOAD_BYTES_MAX);
+// JSON writes a control character as six bytes; time, kind and punctuation take a hundred at most.
+const _: () = assert!(TRANSCRIPT_EVENT_BYTES_MAX * 6 + 100 <= TRANSCRIPT_LINE_BYTES_MAX);
 // Killing what did not stop politely fits into the time promised for Ctrl-C.
 const _: () = assert!(STOP_POLITELY_WITHIN.as_millis() + 250 <= STOP_WITHIN.as_millis());
 // A silent peer is asked at least twice before it is given up.

@@ -1,7 +1,8 @@
 //! Why a link is closed.
 
 use crate::domain::limits::{
-    CHANNELS_PER_LINK_MAX, CONTROL_BACKLOG_BYTES_MAX, FRAME_BYTES_MAX, HELLO_WITHIN, SILENCE_MAX,
+    CHANNELS_PER_LINK_MAX, CONTROL_BACKLOG_BYTES_MAX, FRAME_BYTES_MAX, HELLO_WITHIN,
+    MESSAGES_BURST_MAX, MESSAGES_PER_SECOND_MAX, SILENCE_MAX,
 };
 
 /// Why we close a link. Always the peer's doing, so never retried on the same connection.
@@ -77,6 +78,9 @@ pub enum LinkError {
         /// Bytes sent, and a window more.
         highest: u64,
     },
+    /// More messages than anybody types.
+    #[error("more than {MESSAGES_PER_SECOND_MAX} messages a second, after {MESSAGES_BURST_MAX}")]
+    TooManyMessages,
     /// No finished hello in time.
     #[error("no hello within {} s", HELLO_WITHIN.as_secs())]
     NoHello,

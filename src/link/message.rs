@@ -112,8 +112,8 @@ pub struct Welcome {
 }
 
 /// The relay does not let the peer in, and closes.
+// No `deny_unknown_fields`: with a flattened field serde would refuse every message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Turned {
     /// Why.
     #[serde(flatten)]
@@ -503,6 +503,4 @@ pub enum Failure {
     Limit,
     /// A number is out of range.
     Range,
-    /// The store cannot write just now.
-    Store,
 }

@@ -165,3 +165,74 @@ fn one(changed: usize, id: AccountId) -> Result<(), StoreError> {
         .then_some(())
         .ok_or(StoreError::NoSuchAccount { id })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{Folder, account, new_account, read, write};
+
+    #[test]
+    fn an_account_is_found_by_name_in_any_case_and_by_id() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let ana = account(&mut store, "Ana");
+        let typed = AccountName::new("aNA").unwrap();
+        let (found, hash) = read(&store, |c| by_name(c, &typed)).unwrap();
+        assert_eq!(found, ana);
+        assert_eq!(hash, new_account("ana").password_hash);
+        let (found, _) = read(&store, |c| by_id(c, ana.id)).unwrap();
+        assert_eq!(found, ana);
+        let nobody = AccountName::new("nobody").unwrap();
+        assert_eq!(read(&store, |c| by_name(c, &nobody)), None);
+    }
+
+    #[test]
+    fn a_name_is_given_once() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        account(&mut store, "ana");
+        let again = write(&mut store, |tx| create(tx, &new_account("ANA")));
+        assert!(matches!(again, Err(StoreError::NameTaken { name }) if name.as_str() == "ana"));
+        assert_eq!(read(&store, list).len(), 1);
+    }
+
+    #[test]
+    fn accounts_come_to_an_end() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        write(&mut store, |tx| {
+            for number in 0..ACCOUNTS_MAX {
+                create(tx, &new_account(&format!("rep{number}")))?;
+            }
+            Ok(())
+        })
+        .unwrap();
+        let more = write(&mut store, |tx| create(tx, &new_account("more")));
+        assert!(matches!(more, Err(StoreError::Full { limit, .. }) if limit == ACCOUNTS_MAX));
+    }
+
+    #[test]
+    fn an_administrator_is_noticed() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        account(&mut store, "rep");
+        assert!(!read(&store, any_administrator));
+        let mut boss = new_account("boss");
+        boss.administrator = true;
+        write(&mut store, |tx| create(tx, &boss)).unwrap();
+        assert!(read(&store, any_administrator));
+    }
+
+    #[test]
+    fn changing_nobody_is_an_error() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let nobody = AccountId(7);
+        for outcome in [
+            write(&mut store, |tx| set_password(tx, nobody, "hash")),
+            write(&mut store, |tx| set_disabled(tx, nobody, true)),
+        ] {
+            assert!(matches!(outcome, Err(StoreError::NoSuchAccount { id }) if id == nobody));
+        }
+    }
+}

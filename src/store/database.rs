@@ -62,7 +62,7 @@ impl Database {
             }
             Schema::Ours(_) => database.check()?,
         }
-        database.configure().map_err(|e| database.opening(e))?;
+        database.configure().map_err(|e| database.opening(&e))?;
         database.migrate()?;
         Ok(database)
     }
@@ -88,7 +88,7 @@ impl Database {
                 known: SCHEMA_VERSION,
             });
         }
-        database.configure().map_err(|e| database.opening(e))?;
+        database.configure().map_err(|e| database.opening(&e))?;
         Ok(database)
     }
 
@@ -155,7 +155,7 @@ impl Database {
             connection,
             path: path.to_owned(),
         };
-        database.harden().map_err(|e| database.opening(e))?;
+        database.harden().map_err(|e| database.opening(&e))?;
         Ok(database)
     }
 
@@ -216,7 +216,7 @@ impl Database {
                     })?,
             ))
         };
-        let (application, version, empty) = look().map_err(|e| self.opening(e))?;
+        let (application, version, empty) = look().map_err(|e| self.opening(&e))?;
         let application = application.cast_unsigned();
         if application == APPLICATION_ID {
             // The number is written once and only counted up; below zero it is beyond us as well.
@@ -232,12 +232,12 @@ impl Database {
         })
     }
 
-    /// Reads the whole file. 100 MB take about 0.2 s.
+    /// Reads the whole file: 150 MB took 0.45 s from the page cache, with SQLite not optimised.
     fn check(&self) -> Result<(), StoreError> {
         let verdict = self
             .connection
             .query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
-            .map_err(|e| self.opening(e))?;
+            .map_err(|e| self.opening(&e))?;
         if verdict == "ok" {
             return Ok(());
         }
@@ -254,7 +254,7 @@ impl Database {
         Migrations::from_slice(MIGRATIONS)
             .to_latest(&mut self.connection)
             .map_err(|error| match error {
-                Failed::RusqliteError { err, .. } => self.opening(err),
+                Failed::RusqliteError { err, .. } => self.opening(&err),
                 other => StoreError::Unreadable {
                     path: self.path.clone(),
                     detail: other.to_string(),
@@ -271,9 +271,9 @@ impl Database {
     }
 
     /// What an error means while the file is being opened.
-    fn opening(&self, error: rusqlite::Error) -> StoreError {
+    fn opening(&self, error: &rusqlite::Error) -> StoreError {
         let path = self.path.clone();
-        match code(&error) {
+        match code(error) {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::Corrupt {
                 path,
                 detail: error.to_string(),

@@ -71,3 +71,80 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         what: row.get::<_, Json<What>>(3)?.0,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::entry::EndReason;
+    use crate::domain::{ShellId, Tool};
+    use crate::store::sessions;
+    use crate::store::testing::{Folder, account, chat, read, session, write};
+
+    #[test]
+    fn a_log_reads_as_it_was_written_and_its_end_by_itself() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let owner = account(&mut store, "ana").id;
+        let row = session(1, owner, "Kim");
+        write(&mut store, |tx| sessions::start(tx, &row)).unwrap();
+        let tool = Tool::Shell;
+        let mut log = vec![chat(1, "two\nlines, \"quoted\" €"), chat(2, "x")];
+        for what in [
+            What::Arrived,
+            What::Allowed { tool },
+            What::ShellClosed {
+                shell: ShellId(1),
+                open: 0,
+            },
+            What::Ended {
+                reason: EndReason::Customer,
+            },
+        ] {
+            let number = u32::try_from(log.len()).unwrap() + 1;
+            log.push(Entry {
+                what,
+                by: Author::Appliance,
+                ..chat(number, "x")
+            });
+        }
+        write(&mut store, |tx| {
+            log.iter().try_for_each(|entry| append(tx, row.id, entry))
+        })
+        .unwrap();
+        assert_eq!(read(&store, |c| of(c, row.id)), log);
+        assert_eq!(read(&store, |c| last(c, row.id, 2)), log[4..]);
+    }
+
+    #[test]
+    fn a_log_has_no_gap_and_no_second_line_of_a_number() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let owner = account(&mut store, "ana").id;
+        let row = session(1, owner, "Kim");
+        write(&mut store, |tx| sessions::start(tx, &row)).unwrap();
+        write(&mut store, |tx| append(tx, row.id, &chat(1, "a"))).unwrap();
+        for number in [0, 1, 3] {
+            let outcome = write(&mut store, |tx| append(tx, row.id, &chat(number, "b")));
+            assert!(
+                matches!(outcome, Err(StoreError::EntryOutOfStep { expected: 2, found, .. })
+                    if found == number)
+            );
+        }
+    }
+
+    #[test]
+    fn a_log_comes_to_an_end() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let owner = account(&mut store, "ana").id;
+        let row = session(1, owner, "Kim");
+        let most = u32::try_from(ENTRIES_PER_SESSION_MAX).unwrap() + 1;
+        write(&mut store, |tx| {
+            sessions::start(tx, &row)?;
+            (1..=most).try_for_each(|number| append(tx, row.id, &chat(number, "a")))
+        })
+        .unwrap();
+        let more = write(&mut store, |tx| append(tx, row.id, &chat(most + 1, "a")));
+        assert!(matches!(more, Err(StoreError::Full { .. })));
+    }
+}

@@ -30,6 +30,8 @@ pub mod transcripts;
 
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use database::{Database, SCHEMA_VERSION, size_bytes};
 pub use error::StoreError;

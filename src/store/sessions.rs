@@ -50,6 +50,17 @@ pub struct SessionRow {
     pub next_shell: u32,
 }
 
+/// What changes while a session runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a> {
+    /// Where it stands.
+    pub state: SavedState,
+    /// What the customer has allowed.
+    pub allowed: &'a [Tool],
+    /// Number of the next shell.
+    pub next_shell: u32,
+}
+
 /// A session as lists and reports show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionSummary {
@@ -151,51 +162,27 @@ pub fn accept(tx: &Transaction<'_>, session: SessionId, at: Stamp) -> Result<(),
     changed_one(changed, session)
 }
 
-/// The session moved. [`accept`] also keeps the time.
+/// Writes down how a session goes on after a restart. [`accept`] also keeps the time.
 ///
 /// # Errors
 ///
 /// [`StoreError::NoSuchSession`].
-pub fn set_state(
+pub fn save(
     tx: &Transaction<'_>,
     session: SessionId,
-    state: &SavedState,
+    standing: &Standing<'_>,
 ) -> Result<(), StoreError> {
     let changed = tx
-        .prepare_cached("UPDATE sessions SET state = ?2 WHERE id = ?1 AND ended IS NULL")?
-        .execute((session, Word(state)))?;
-    changed_one(changed, session)
-}
-
-/// The customer allowed or withdrew something.
-///
-/// # Errors
-///
-/// [`StoreError::NoSuchSession`].
-pub fn set_allowed(
-    tx: &Transaction<'_>,
-    session: SessionId,
-    allowed: &[Tool],
-) -> Result<(), StoreError> {
-    let changed = tx
-        .prepare_cached("UPDATE sessions SET allowed = ?2 WHERE id = ?1 AND ended IS NULL")?
-        .execute((session, Json(allowed)))?;
-    changed_one(changed, session)
-}
-
-/// A shell was numbered.
-///
-/// # Errors
-///
-/// [`StoreError::NoSuchSession`].
-pub fn set_next_shell(
-    tx: &Transaction<'_>,
-    session: SessionId,
-    next_shell: u32,
-) -> Result<(), StoreError> {
-    let changed = tx
-        .prepare_cached("UPDATE sessions SET next_shell = ?2 WHERE id = ?1 AND ended IS NULL")?
-        .execute((session, next_shell))?;
+        .prepare_cached(
+            "UPDATE sessions SET state = ?2, allowed = ?3, next_shell = ?4
+             WHERE id = ?1 AND ended IS NULL",
+        )?
+        .execute((
+            session,
+            Word(standing.state),
+            Json(standing.allowed),
+            standing.next_shell,
+        ))?;
     changed_one(changed, session)
 }
 
@@ -344,4 +331,174 @@ fn changed_one(changed: usize, session: SessionId) -> Result<(), StoreError> {
     (changed == 1)
         .then_some(())
         .ok_or(StoreError::NoSuchSession { session })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{Folder, account, read, session, write};
+
+    #[test]
+    fn a_running_session_comes_back_as_it_was_saved() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let owner = account(&mut store, "ana").id;
+        let mut row = session(1, owner, "Kim");
+        write(&mut store, |tx| start(tx, &row)).unwrap();
+        assert_eq!(read(&store, unended), [row.clone()]);
+        write(&mut store, |tx| {
+            accept(tx, row.id, Stamp(50))?;
+            let standing = Standing {
+                state: SavedState::Accepted,
+                allowed: &[Tool::Shell],
+                next_shell: 3,
+            };
+            save(tx, row.id, &standing)
+        })
+        .unwrap();
+        row.state = SavedState::Accepted;
+        row.accepted = Some(Stamp(50));
+        row.allowed = vec![Tool::Shell];
+        row.next_shell = 3;
+        assert_eq!(read(&store, unended), [row.clone()]);
+        let held = Standing {
+            state: SavedState::Waiting,
+            allowed: &[],
+            next_shell: 4,
+        };
+        write(&mut store, |tx| save(tx, row.id, &held)).unwrap();
+        row.state = SavedState::Waiting;
+        row.allowed = Vec::new();
+        row.next_shell = 4;
+        assert_eq!(read(&store, unended), [row.clone()]);
+        write(&mut store, |tx| accept(tx, row.id, Stamp(70))).unwrap();
+        row.state = SavedState::Accepted;
+        assert_eq!(read(&store, unended), [row], "the first acceptance stays");
+    }
+
+    #[test]
+    fn nothing_changes_a_session_that_is_over() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let owner = account(&mut store, "ana").id;
+        let id = session(1, owner, "Kim").id;
+        write(&mut store, |tx| {
+            start(tx, &session(1, owner, "Kim"))?;
+            end(tx, id, EndReason::Customer, Stamp(9))
+        })
+        .unwrap();
+        assert_eq!(read(&store, unended), []);
+        let before = read(&store, |c| one(c, id)).unwrap();
+        assert_eq!(before.ended, Some(Stamp(9)));
+        assert_eq!(before.end_reason, Some(EndReason::Customer));
+        let standing = Standing {
+            state: SavedState::Waiting,
+            allowed: &[Tool::Shell],
+            next_shell: 9,
+        };
+        for outcome in [
+            write(&mut store, |tx| accept(tx, id, Stamp(10))),
+            write(&mut store, |tx| save(tx, id, &standing)),
+            write(&mut store, |tx| end(tx, id, EndReason::Limit, Stamp(10))),
+        ] {
+            let refused =
+                matches!(outcome, Err(StoreError::NoSuchSession { session }) if session == id);
+            assert!(refused);
+        }
+        assert_eq!(read(&store, |c| one(c, id)), Some(before));
+    }
+
+    #[test]
+    fn pages_follow_each_other_without_gap_or_repeat() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let owner = account(&mut store, "ana").id;
+        write(&mut store, |tx| {
+            (1..=10).try_for_each(|number| {
+                let mut row = session(number, owner, "Kim");
+                // Several at the same time.
+                row.started = Stamp(i64::from(number / 4));
+                start(tx, &row)
+            })
+        })
+        .unwrap();
+        let mut seen = Vec::new();
+        let mut filter = Filter {
+            limit: 3,
+            ..Filter::default()
+        };
+        loop {
+            let found = read(&store, |c| page(c, &filter));
+            let Some(last) = found.last() else { break };
+            filter.before = Some((last.started, last.id));
+            seen.extend(found.iter().map(|row| (row.started, row.id)));
+        }
+        assert_eq!(seen.len(), 10);
+        assert!(seen.windows(2).all(|pair| pair[0] > pair[1]), "{seen:?}");
+    }
+
+    #[test]
+    fn search_finds_parts_of_names_and_addresses_in_any_case() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let owner = account(&mut store, "ana").id;
+        let id = session(1, owner, "").id;
+        write(&mut store, |tx| {
+            start(tx, &session(1, owner, "Jörg MÜLLER"))
+        })
+        .unwrap();
+        write(&mut store, |tx| start(tx, &session(2, owner, "100%_sure"))).unwrap();
+        let found = |text| {
+            let filter = Filter {
+                before: None,
+                limit: 10,
+                search: Some(text),
+            };
+            let rows = read(&store, |c| page(c, &filter));
+            rows.iter().map(|row| row.id).collect::<Vec<_>>()
+        };
+        assert_eq!(found("müller"), [id]);
+        assert_eq!(found(" JÖRG "), [id]);
+        for text in ["", "  ", "LAPTOP", "rep ana", "10.0.0", "203.0.113.9"] {
+            assert_eq!(found(text).len(), 2, "{text}");
+        }
+        // What LIKE would take for wildcards is text.
+        assert_eq!(found("%_s").len(), 1);
+        for text in ["%", "_"] {
+            assert_eq!(found(text).len(), 1, "{text}");
+        }
+        for text in ["nobody", "ana\nkim", "rep anajörg"] {
+            assert_eq!(found(text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_shows_how_much_there_is_to_a_session() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let owner = account(&mut store, "ana").id;
+        let row = session(1, owner, "Kim");
+        write(&mut store, |tx| {
+            start(tx, &row)?;
+            for number in 1..=3 {
+                let entry = crate::store::testing::chat(number, "hello");
+                crate::store::entries::append(tx, row.id, &entry)?;
+            }
+            let shell = crate::domain::ShellId(1);
+            crate::store::transcripts::start(tx, row.id, shell, "a.cast", Stamp(2))
+        })
+        .unwrap();
+        let listed = read(&store, |c| {
+            page(
+                c,
+                &Filter {
+                    limit: 9,
+                    ..Filter::default()
+                },
+            )
+        });
+        assert_eq!((listed[0].entries, listed[0].shells), (3, 1));
+        assert_eq!(listed[0].facts, row.facts);
+        assert_eq!(listed[0].public_address, row.public_address);
+    }
 }

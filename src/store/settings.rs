@@ -22,3 +22,23 @@ pub fn clear_setup_token(tx: &Transaction<'_>) -> Result<(), StoreError> {
     tx.execute("UPDATE settings SET setup_token = NULL", [])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{Folder, read, write};
+
+    #[test]
+    fn the_latest_setup_token_stands_until_it_is_cleared() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        assert_eq!(read(&store, setup_token), None);
+        for token in [b"first", b"again"] {
+            let token = Fingerprint::of(token);
+            write(&mut store, |tx| put_setup_token(tx, &token)).unwrap();
+            assert_eq!(read(&store, setup_token), Some(token));
+        }
+        write(&mut store, clear_setup_token).unwrap();
+        assert_eq!(read(&store, setup_token), None);
+    }
+}

@@ -107,3 +107,102 @@ fn oldest(at: Stamp) -> (Stamp, Stamp) {
     };
     (before(SIGN_IN_LIFE_MAX), before(SIGN_IN_IDLE_MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{Folder, account, read, write};
+
+    fn cookie(number: usize) -> Fingerprint {
+        Fingerprint::of(&number.to_be_bytes())
+    }
+
+    const START: Stamp = Stamp(1_700_000_000_000);
+
+    #[test]
+    fn a_sign_in_stands_until_it_is_idle_or_old() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let ana = account(&mut store, "ana");
+        let csrf = Token::from_random([3; 16]);
+        write(&mut store, |tx| open(tx, &cookie(1), ana.id, &csrf, START)).unwrap();
+        let expected = SignIn {
+            account: ana,
+            opened: START,
+            seen: START,
+            csrf,
+        };
+        let found_at = |store: &_, at| read(store, |c| find(c, &cookie(1), at));
+        assert_eq!(found_at(&store, START), Some(expected));
+        let idle = START.after(SIGN_IN_IDLE_MAX);
+        assert!(found_at(&store, Stamp(idle.0 - 1)).is_some());
+        assert_eq!(found_at(&store, idle), None);
+        let old = START.after(SIGN_IN_LIFE_MAX);
+        let just_before = Stamp(old.0 - 1);
+        write(&mut store, |tx| touch(tx, &cookie(1), just_before)).unwrap();
+        assert_eq!(found_at(&store, just_before).unwrap().seen, just_before);
+        assert_eq!(found_at(&store, old), None);
+        assert_eq!(write(&mut store, |tx| sweep(tx, just_before)).unwrap(), 0);
+        assert_eq!(write(&mut store, |tx| sweep(tx, old)).unwrap(), 1);
+    }
+
+    #[test]
+    fn signing_out_closes_one_browser() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let ana = account(&mut store, "ana");
+        let csrf = Token::from_random([3; 16]);
+        for number in [1, 2] {
+            write(&mut store, |tx| {
+                open(tx, &cookie(number), ana.id, &csrf, START)
+            })
+            .unwrap();
+        }
+        write(&mut store, |tx| close(tx, &cookie(1))).unwrap();
+        assert_eq!(read(&store, |c| find(c, &cookie(1), START)), None);
+        assert!(read(&store, |c| find(c, &cookie(2), START)).is_some());
+    }
+
+    #[test]
+    fn a_new_password_or_being_disabled_signs_out_everywhere() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let ana = account(&mut store, "ana");
+        let bea = account(&mut store, "bea");
+        let csrf = Token::from_random([3; 16]);
+        let sign_in = |store: &mut _| {
+            write(store, |tx| open(tx, &cookie(1), ana.id, &csrf, START)).unwrap();
+        };
+        write(&mut store, |tx| open(tx, &cookie(2), bea.id, &csrf, START)).unwrap();
+        sign_in(&mut store);
+        write(&mut store, |tx| accounts::set_password(tx, ana.id, "new")).unwrap();
+        assert_eq!(read(&store, |c| find(c, &cookie(1), START)), None);
+        sign_in(&mut store);
+        write(&mut store, |tx| accounts::set_disabled(tx, ana.id, true)).unwrap();
+        assert_eq!(read(&store, |c| find(c, &cookie(1), START)), None);
+        // Even one that was let in at the same moment does not count.
+        sign_in(&mut store);
+        assert_eq!(read(&store, |c| find(c, &cookie(1), START)), None);
+        assert!(read(&store, |c| find(c, &cookie(2), START)).is_some());
+    }
+
+    #[test]
+    fn one_browser_too_many_signs_the_oldest_out() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let ana = account(&mut store, "ana");
+        let csrf = Token::from_random([3; 16]);
+        for number in 0..=OPEN_SIGN_INS_PER_ACCOUNT_MAX {
+            let at = Stamp(START.0 + i64::try_from(number).unwrap());
+            write(&mut store, |tx| {
+                open(tx, &cookie(number), ana.id, &csrf, at)
+            })
+            .unwrap();
+        }
+        let at = Stamp(START.0 + 100);
+        assert_eq!(read(&store, |c| find(c, &cookie(0), at)), None);
+        for number in 1..=OPEN_SIGN_INS_PER_ACCOUNT_MAX {
+            assert!(read(&store, |c| find(c, &cookie(number), at)).is_some());
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! A real store in a temporary folder, and rows to put into it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -95,4 +96,24 @@ pub(crate) fn chat(number: u32, text: &str) -> Entry {
             text: LongText::new(text).unwrap(),
         },
     }
+}
+
+/// Set in a child: the store it works on.
+const CHILD: &str = "JUMPGATE_TEST_STORE";
+
+/// In a child process that [`spawn`] made: the store to work on.
+pub(crate) fn child_file() -> Option<PathBuf> {
+    std::env::var_os(CHILD).map(PathBuf::from)
+}
+
+/// Runs the test `name` of the module `module` (its `module_path!()`) once more, as a process of
+/// its own that finds `file` by [`child_file`].
+pub(crate) fn spawn(module: &str, name: &str, file: &Path) -> Child {
+    let (_, module) = module.split_once("::").unwrap();
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture", &format!("{module}::{name}")])
+        .env(CHILD, file)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
 }

@@ -82,3 +82,45 @@ pub fn of(c: &Connection, session: SessionId) -> Result<Vec<TranscriptRow>, Stor
     })?;
     Ok(transcripts.collect::<Result<_, _>>()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sessions;
+    use crate::store::testing::{Folder, account, read, session, write};
+
+    #[test]
+    fn a_transcript_ends_once() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let owner = account(&mut store, "ana").id;
+        let id = session(1, owner, "Kim").id;
+        let sha256 = Fingerprint::of(b"file");
+        let shell = ShellId(1);
+        let finish = |tx: &Transaction<'_>| end(tx, id, shell, 5_000_000_000, &sha256, Stamp(9));
+        write(&mut store, |tx| {
+            sessions::start(tx, &session(1, owner, "Kim"))?;
+            start(tx, id, ShellId(2), "2.cast", Stamp(6))?;
+            start(tx, id, shell, "1.cast", Stamp(5))
+        })
+        .unwrap();
+        write(&mut store, finish).unwrap();
+        let again = write(&mut store, finish);
+        assert!(matches!(again, Err(StoreError::NoSuchTranscript { .. })));
+        let rows = read(&store, |c| of(c, id));
+        assert_eq!(rows.len(), 2);
+        let expected = TranscriptRow {
+            shell,
+            file: "1.cast".to_owned(),
+            started: Stamp(5),
+            ended: Some(Stamp(9)),
+            bytes: Some(5_000_000_000),
+            sha256: Some(sha256),
+        };
+        assert_eq!(rows[0], expected);
+        assert_eq!(
+            (rows[1].ended, rows[1].bytes, rows[1].sha256),
+            (None, None, None)
+        );
+    }
+}

@@ -1,0 +1,754 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::Stamp;
+use crate::domain::entry::{Author, EndReason, Entry, What};
+use crate::domain::limits::{CHAT_AGAIN_AFTER, CONSENT_WITHIN, CREDIT_STEP_BYTES, WINDOW_BYTES};
+use crate::domain::text::label;
+use crate::domain::turned::TurnedReason;
+use crate::link::connection::decode;
+use crate::link::message::{ToCustomer, Turned, Welcome};
+use crate::link::{Incoming, Retained};
+
+const SHELL: ShellId = ShellId(1);
+
+/// A customer and a relay that says what a test wants.
+struct Pair {
+    customer: Customer,
+    relay: Connection,
+    assembler: Assembler,
+    now: Moment,
+    hello: Option<Hello>,
+    said: Vec<FromCustomer>,
+    effects: Vec<Effect>,
+    /// What arrived on channels.
+    output: Vec<(u16, u64, Vec<u8>)>,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let now = Moment::default();
+        let key = KeyText::try_from("1234567").unwrap();
+        Self {
+            customer: Customer::new(key, Facts::default(), label("test/1"), now),
+            relay: Connection::new(now),
+            assembler: Assembler::default(),
+            now,
+            hello: None,
+            said: Vec::new(),
+            effects: Vec::new(),
+            output: Vec::new(),
+        }
+    }
+
+    /// A session with somebody there.
+    fn joined() -> Self {
+        let mut pair = Self::new();
+        pair.link_up();
+        pair.welcome(&[]);
+        pair.effects.clear();
+        pair
+    }
+
+    /// And with one shell on channel 1.
+    fn sharing() -> Self {
+        let mut pair = Self::joined();
+        pair.ask(1);
+        assert!(pair.customer.answer(true, pair.now));
+        pair.open_shell(SHELL, 1);
+        pair.exchange();
+        assert!(
+            pair.said
+                .contains(&FromCustomer::ShellStarted { shell: SHELL })
+        );
+        pair
+    }
+
+    fn link_up(&mut self) {
+        self.relay = Connection::new(self.now);
+        self.assembler = Assembler::default();
+        self.hello = None;
+        self.customer.link_up(Text::new(), self.now);
+        self.exchange();
+    }
+
+    fn cut(&mut self) {
+        self.customer.link_down(self.now);
+        self.collect();
+    }
+
+    fn welcome(&mut self, allowed: &[Tool]) {
+        self.relay.say(&ToCustomer::Welcome(Welcome {
+            version: VERSION,
+            at: Stamp(0),
+            keep_alive_seconds: 60,
+        }));
+        self.relay
+            .say(&session(SessionId::from_random([1; 8]), allowed));
+        self.exchange();
+    }
+
+    fn say(&mut self, message: &ToCustomer) {
+        self.relay.say(message);
+        self.exchange();
+    }
+
+    fn ask(&mut self, prompt: u32) {
+        self.say(&ask(prompt));
+    }
+
+    fn open_shell(&mut self, shell: ShellId, channel: u16) {
+        self.relay.open(channel, 0, 0);
+        self.say(&open(shell, channel));
+        if self.effects.contains(&opened(shell)) {
+            self.customer.shell_started(shell);
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+        self.customer.tick(self.now).unwrap();
+        self.exchange();
+    }
+
+    /// Moves bytes both ways until none are left.
+    fn exchange(&mut self) {
+        loop {
+            let out = self.customer.take_output();
+            let back = self.relay.take_output();
+            if out.is_empty() && back.is_empty() {
+                break;
+            }
+            self.hear(&out);
+            self.customer.received(&back, self.now).unwrap();
+        }
+        self.collect();
+    }
+
+    fn hear(&mut self, bytes: &[u8]) {
+        let input = self.assembler.join(bytes);
+        let mut rest = &input[..];
+        while let Some((frame, taken)) = split_frame(rest).unwrap() {
+            rest = &rest[taken..];
+            match self.relay.accept(frame, self.now).unwrap() {
+                Incoming::Message(json) if self.hello.is_none() => {
+                    self.hello = Some(decode(json).unwrap());
+                }
+                Incoming::Message(json) => self.said.push(decode(json).unwrap()),
+                Incoming::Data {
+                    channel,
+                    offset,
+                    bytes,
+                } => self.output.push((channel, offset, bytes.to_vec())),
+                Incoming::Credit { .. } | Incoming::Nothing => {}
+            }
+        }
+        self.assembler.keep(rest);
+    }
+
+    fn collect(&mut self) {
+        while let Some(effect) = self.customer.next_effect() {
+            self.effects.push(effect);
+        }
+    }
+
+    fn entry(&mut self, number: u32, what: What) {
+        let by = match what {
+            What::Chat { .. } => Author::Customer(label("c")),
+            _ => Author::Appliance,
+        };
+        let at = Stamp(0);
+        self.say(&ToCustomer::Entry(Entry {
+            number,
+            at,
+            by,
+            what,
+        }));
+    }
+}
+
+fn session(session: SessionId, allowed: &[Tool]) -> ToCustomer {
+    ToCustomer::Session {
+        session,
+        token: Token::from_random([2; 16]),
+        customer: label("c"),
+        representative: label("Rita"),
+        accepted: true,
+        allowed: heapless::Vec::from_slice(allowed).unwrap(),
+    }
+}
+
+fn ask(prompt: u32) -> ToCustomer {
+    ToCustomer::Ask {
+        prompt: PromptId(prompt),
+        tool: Tool::Shell,
+        representative: label("Rita"),
+        seconds: 60,
+    }
+}
+
+fn open(shell: ShellId, channel: u16) -> ToCustomer {
+    ToCustomer::ShellOpen {
+        shell,
+        channel,
+        columns: 80,
+        rows: 24,
+    }
+}
+
+fn opened(shell: ShellId) -> Effect {
+    Effect::OpenShell {
+        shell,
+        columns: 80,
+        rows: 24,
+    }
+}
+
+fn chat(text: &str) -> LongText {
+    LongText::new(text).unwrap()
+}
+
+#[test]
+fn a_shell_is_refused_unless_the_customer_allowed_it_here() {
+    let mut pair = Pair::joined();
+    pair.open_shell(SHELL, 1);
+    assert!(!pair.effects.contains(&opened(SHELL)));
+    assert!(matches!(pair.said[..], [FromCustomer::ShellFailed { .. }]));
+    // Input that was on its way is ignored.
+    pair.relay.send(1, b"rm");
+    pair.exchange();
+    pair.ask(1);
+    pair.customer.answer(false, pair.now);
+    pair.open_shell(ShellId(2), 2);
+    assert!(!pair.effects.contains(&opened(ShellId(2))));
+}
+
+#[test]
+fn a_relay_that_claims_a_permission_is_told_that_there_is_none() {
+    let mut pair = Pair::joined();
+    pair.cut();
+    pair.link_up();
+    pair.welcome(&[Tool::Shell]);
+    assert_eq!(pair.said, [FromCustomer::StopSharing]);
+    pair.open_shell(SHELL, 1);
+    assert!(!pair.effects.contains(&opened(SHELL)));
+}
+
+#[test]
+fn a_question_nobody_answers_is_refused_in_time() {
+    let mut pair = Pair::joined();
+    pair.ask(1);
+    assert!(pair.customer.is_asked());
+    let almost = CONSENT_WITHIN - Duration::from_millis(1);
+    pair.pass(almost);
+    assert!(pair.customer.is_asked());
+    pair.now = pair.now + Duration::from_millis(1);
+    assert!(!pair.customer.answer(true, pair.now), "too late");
+    pair.pass(Duration::ZERO);
+    let refused = FromCustomer::Answer {
+        prompt: PromptId(1),
+        allow: false,
+    };
+    assert_eq!(pair.said, [refused]);
+    assert!(
+        pair.effects
+            .contains(&Effect::PromptOver(PromptEnd::Lapsed))
+    );
+}
+
+#[test]
+fn stopping_without_a_link_closes_shells_at_once_and_is_told_later() {
+    let mut pair = Pair::sharing();
+    pair.cut();
+    pair.effects.clear();
+    pair.said.clear();
+    assert!(pair.customer.stop());
+    pair.collect();
+    assert_eq!(pair.effects, [Effect::CloseShell(SHELL), Effect::Stopped]);
+    assert!(!pair.customer.is_sharing());
+    pair.link_up();
+    let Some(Purpose::Resume { shells, .. }) = pair.hello.clone().map(|h| h.purpose) else {
+        panic!("{:?}", pair.hello);
+    };
+    assert!(shells.is_empty());
+    pair.welcome(&[Tool::Shell]);
+    assert_eq!(pair.said, [FromCustomer::StopSharing]);
+}
+
+#[test]
+fn an_answer_that_was_lost_with_the_link_is_given_again() {
+    let mut pair = Pair::joined();
+    pair.ask(1);
+    assert!(pair.customer.answer(true, pair.now));
+    // Nothing of it arrives.
+    pair.customer.take_output();
+    pair.cut();
+    pair.link_up();
+    pair.welcome(&[]);
+    pair.effects.clear();
+    pair.ask(1);
+    let allowed = FromCustomer::Answer {
+        prompt: PromptId(1),
+        allow: true,
+    };
+    assert_eq!(pair.said, [allowed]);
+    assert_eq!(pair.effects, []);
+    // But not after it was taken back.
+    pair.customer.stop();
+    pair.ask(1);
+    assert!(pair.customer.is_asked());
+}
+
+#[test]
+fn chat_that_was_under_way_arrives_once_whatever_happened_to_it() {
+    let mut pair = Pair::joined();
+    pair.customer.chat(chat("arrives"), pair.now).unwrap();
+    pair.exchange();
+    pair.customer.chat(chat("is lost"), pair.now).unwrap();
+    pair.customer.take_output();
+    pair.cut();
+    pair.customer.chat(chat("later"), pair.now).unwrap();
+    pair.said.clear();
+    pair.link_up();
+    pair.welcome(&[]);
+    let text = chat("arrives");
+    pair.entry(1, What::Chat { text });
+    assert_eq!(pair.said, []);
+    pair.pass(CHAT_AGAIN_AFTER);
+    let said = |text| FromCustomer::Chat { text: chat(text) };
+    assert_eq!(pair.said, [said("is lost"), said("later")]);
+}
+
+#[test]
+fn entries_are_shown_once() {
+    let mut pair = Pair::joined();
+    for number in [1, 2, 1, 2, 3] {
+        pair.entry(number, What::Accepted);
+    }
+    let shown = |effect: &Effect| matches!(effect, Effect::Entry(_));
+    assert_eq!(pair.effects.iter().filter(|e| shown(e)).count(), 3);
+    pair.cut();
+    pair.link_up();
+    let purpose = pair.hello.unwrap().purpose;
+    assert!(matches!(purpose, Purpose::Resume { entries: 3, .. }));
+}
+
+#[test]
+fn a_puzzle_is_solved_and_the_hello_said_again() {
+    let mut pair = Pair::new();
+    pair.link_up();
+    let challenge = Token::from_random([3; 16]);
+    let turned = |bits| {
+        let challenge = challenge.clone();
+        let reason = TurnedReason::Puzzle { challenge, bits };
+        ToCustomer::Turned(Turned { reason })
+    };
+    pair.say(&turned(8));
+    let bits = 8;
+    let solve = Effect::Solve {
+        challenge: challenge.clone(),
+        bits,
+    };
+    assert_eq!(pair.effects, [solve]);
+    pair.cut();
+    assert!(!pair.customer.wants_link());
+    let answer = PuzzleAnswer::find(&challenge, bits);
+    pair.customer.solved(answer.clone(), pair.now);
+    pair.link_up();
+    let Purpose::Start { puzzle, .. } = pair.hello.clone().unwrap().purpose else {
+        panic!("not a start");
+    };
+    assert_eq!(puzzle, Some(answer));
+    // One that nobody could solve is not begun.
+    pair.say(&turned(60));
+    assert!(matches!(
+        pair.effects.last(),
+        Some(Effect::Over(End::Turned(TurnedReason::Puzzle { .. })))
+    ));
+}
+
+#[test]
+fn a_wrong_key_is_the_end() {
+    let mut pair = Pair::new();
+    pair.link_up();
+    let reason = TurnedReason::Key;
+    pair.say(&ToCustomer::Turned(Turned { reason }));
+    let end = Effect::Over(End::Turned(TurnedReason::Key));
+    assert_eq!(pair.effects, [end]);
+    pair.cut();
+    assert!(!pair.customer.wants_link());
+    assert_eq!(pair.customer.deadline(), None);
+}
+
+#[test]
+fn a_lost_link_is_waited_for_and_then_given_up() {
+    let mut pair = Pair::sharing();
+    pair.pass(Duration::from_secs(30));
+    pair.cut();
+    pair.effects.clear();
+    pair.pass(CUSTOMER_RETURN_WITHIN - Duration::from_millis(1));
+    assert!(pair.customer.wants_link());
+    // A link that never gets as far as the session does not start the wait anew.
+    pair.link_up();
+    pair.cut();
+    assert_eq!(pair.effects, []);
+    pair.pass(Duration::from_millis(1));
+    assert_eq!(
+        pair.effects,
+        [Effect::CloseShell(SHELL), Effect::Over(End::Lost)]
+    );
+}
+
+#[test]
+fn a_site_that_is_never_reached_is_given_up() {
+    let mut pair = Pair::new();
+    assert_eq!(
+        pair.customer.deadline(),
+        Some(Moment::default() + FIRST_LINK_WITHIN)
+    );
+    pair.pass(FIRST_LINK_WITHIN);
+    assert_eq!(pair.effects, [Effect::Over(End::NeverReached)]);
+}
+
+#[test]
+fn leaving_closes_shells_at_once_and_waits_a_moment_for_the_appliance() {
+    let mut pair = Pair::sharing();
+    pair.effects.clear();
+    pair.customer.leave(pair.now);
+    pair.exchange();
+    assert_eq!(pair.effects, [Effect::CloseShell(SHELL)]);
+    assert_eq!(pair.said.last(), Some(&FromCustomer::Leave));
+    pair.ask(9);
+    assert!(!pair.customer.is_asked());
+    pair.pass(LEAVE_WITHIN);
+    assert_eq!(pair.effects.last(), Some(&Effect::Over(End::Left)));
+
+    let mut pair = Pair::sharing();
+    pair.customer.leave(pair.now);
+    pair.exchange();
+    let reason = EndReason::Customer;
+    pair.say(&ToCustomer::Ended { reason });
+    let end = Effect::Over(End::Session(reason));
+    assert_eq!(pair.effects.last(), Some(&end));
+}
+
+#[test]
+fn leaving_before_there_is_a_session_is_immediate() {
+    let mut pair = Pair::new();
+    pair.customer.leave(pair.now);
+    pair.collect();
+    assert_eq!(pair.effects, [Effect::Over(End::Left)]);
+}
+
+#[test]
+fn messages_out_of_turn_close_the_link() {
+    let now = Moment::default();
+    let received = |pair: &mut Pair, message: &ToCustomer| {
+        pair.relay.say(message);
+        let bytes = pair.relay.take_output();
+        pair.customer.received(&bytes, now)
+    };
+    let mut pair = Pair::new();
+    pair.link_up();
+    assert!(received(&mut pair, &ask(1)).is_err());
+    let mut pair = Pair::joined();
+    let other = session(SessionId::from_random([1; 8]), &[]);
+    assert!(received(&mut pair, &other).is_err());
+    // Another session than the one that was joined.
+    let mut pair = Pair::joined();
+    pair.cut();
+    pair.link_up();
+    pair.relay.say(&ToCustomer::Welcome(Welcome {
+        version: VERSION,
+        at: Stamp(0),
+        keep_alive_seconds: 60,
+    }));
+    let other = session(SessionId::from_random([9; 8]), &[]);
+    assert!(received(&mut pair, &other).is_err());
+}
+
+#[test]
+fn a_relay_that_does_not_answer_the_hello_is_given_up() {
+    let mut pair = Pair::new();
+    pair.link_up();
+    let deadline = pair.customer.deadline().unwrap();
+    assert_eq!(deadline, pair.now + HELLO_WITHIN);
+    assert_eq!(pair.customer.tick(deadline), Err(LinkError::NoHello));
+}
+
+#[test]
+fn a_shell_that_ends_says_so_after_its_last_byte() {
+    let mut pair = Pair::sharing();
+    let window = usize::try_from(WINDOW_BYTES).unwrap();
+    assert_eq!(pair.customer.shell_room(SHELL), window);
+    pair.customer.shell_output(SHELL, &vec![1; window]);
+    pair.exchange();
+    assert_eq!(pair.customer.shell_room(SHELL), 0);
+    pair.relay.grant(1, WINDOW_BYTES + 3);
+    pair.exchange();
+    pair.customer.shell_output(SHELL, b"end");
+    pair.customer.shell_ended(SHELL);
+    pair.exchange();
+    let all: usize = pair.output.iter().map(|(_, _, bytes)| bytes.len()).sum();
+    assert_eq!(all, window + 3);
+    let ended = FromCustomer::ShellEnded { shell: SHELL };
+    assert_eq!(pair.said.last(), Some(&ended));
+    // Until the log shows that it was heard, it is offered again.
+    pair.cut();
+    pair.link_up();
+    let Some(Purpose::Resume { shells, .. }) = pair.hello.clone().map(|h| h.purpose) else {
+        panic!("{:?}", pair.hello);
+    };
+    assert_eq!(shells.len(), 1);
+    pair.welcome(&[Tool::Shell]);
+    let (shell, open) = (SHELL, 0);
+    pair.entry(1, What::ShellClosed { shell, open });
+    assert_eq!(pair.customer.shell_room(SHELL), 0);
+}
+
+#[test]
+fn output_that_is_not_kept_any_more_cannot_be_asked_for_again() {
+    let mut pair = Pair::sharing();
+    pair.customer.shell_output(SHELL, b"hello");
+    pair.exchange();
+    pair.relay.grant(1, WINDOW_BYTES + 5);
+    pair.exchange();
+    pair.cut();
+    pair.link_up();
+    pair.welcome(&[Tool::Shell]);
+    pair.effects.clear();
+    pair.relay.open(1, 0, 0);
+    pair.say(&ToCustomer::ShellResume {
+        shell: SHELL,
+        channel: 1,
+        send_from: 2,
+        receive_from: 0,
+    });
+    assert_eq!(pair.effects, [Effect::CloseShell(SHELL)]);
+    let ended = FromCustomer::ShellEnded { shell: SHELL };
+    assert_eq!(pair.said.last(), Some(&ended));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Ask(u32),
+    AskOver(u32),
+    Answer(bool),
+    Stop,
+    OpenShell,
+    CloseShell(u32),
+    ShellEnds(u32),
+    Cut,
+    Return(bool),
+    Wait(u64),
+    Leave,
+    End,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (1_u32..4).prop_map(Step::Ask),
+        1 => (1_u32..4).prop_map(Step::AskOver),
+        4 => any::<bool>().prop_map(Step::Answer),
+        2 => Just(Step::Stop),
+        6 => Just(Step::OpenShell),
+        1 => (1_u32..6).prop_map(Step::CloseShell),
+        1 => (1_u32..6).prop_map(Step::ShellEnds),
+        2 => Just(Step::Cut),
+        3 => any::<bool>().prop_map(Step::Return),
+        2 => (0_u64..70).prop_map(Step::Wait),
+        1 => Just(Step::Leave),
+        1 => Just(Step::End),
+    ]
+}
+
+proptest! {
+    /// Whatever the relay says, and however the link behaves.
+    #[test]
+    fn no_shell_opens_without_consent_and_stopping_closes_all(
+        steps in proptest::collection::vec(step(), 1..80)
+    ) {
+        let mut pair = Pair::joined();
+        let (mut connected, mut over) = (true, false);
+        // The model: a yes since the last stop; shells opened and not closed.
+        let mut consent = false;
+        let mut open_now = BTreeSet::new();
+        let mut opened_ever = 0;
+        for step in steps {
+            let mut stopped = false;
+            match step {
+                Step::Ask(prompt) if connected => pair.ask(prompt),
+                Step::AskOver(prompt) if connected => {
+                    pair.say(&ToCustomer::AskOver { prompt: PromptId(prompt) });
+                }
+                Step::OpenShell if connected => {
+                    opened_ever += 1;
+                    let channel = u16::try_from(opened_ever).unwrap();
+                    pair.open_shell(ShellId(opened_ever), channel);
+                }
+                Step::CloseShell(shell) if connected => {
+                    pair.say(&ToCustomer::ShellClose { shell: ShellId(shell) });
+                }
+                Step::End if connected => {
+                    let reason = EndReason::Representative;
+                    pair.say(&ToCustomer::Ended { reason });
+                }
+                Step::Return(allowed) if !connected && pair.customer.wants_link() => {
+                    pair.link_up();
+                    pair.welcome(if allowed { &[Tool::Shell] } else { &[] });
+                    connected = true;
+                }
+                Step::Ask(_) | Step::AskOver(_) | Step::OpenShell | Step::CloseShell(_)
+                | Step::End | Step::Return(_) => {}
+                Step::Answer(allow) => {
+                    let taken = pair.customer.answer(allow, pair.now);
+                    consent |= taken && allow;
+                }
+                Step::Stop => stopped = pair.customer.stop() || !pair.customer.is_sharing(),
+                Step::Leave => {
+                    pair.customer.leave(pair.now);
+                    stopped = true;
+                }
+                Step::ShellEnds(shell) => {
+                    pair.customer.shell_ended(ShellId(shell));
+                    open_now.remove(&ShellId(shell));
+                }
+                Step::Cut => {
+                    pair.cut();
+                    connected = false;
+                }
+                Step::Wait(seconds) => pair.pass(Duration::from_secs(seconds)),
+            }
+            if connected {
+                pair.exchange();
+            }
+            pair.collect();
+            for effect in pair.effects.drain(..) {
+                prop_assert!(!over, "{effect:?} after the end");
+                match effect {
+                    Effect::OpenShell { shell, .. } => {
+                        prop_assert!(consent, "{shell} opened without consent");
+                        prop_assert!(open_now.insert(shell));
+                    }
+                    Effect::CloseShell(shell) => { open_now.remove(&shell); }
+                    Effect::Over(_) => {
+                        prop_assert!(open_now.is_empty(), "{open_now:?} open at the end");
+                        over = true;
+                    }
+                    _ => {}
+                }
+            }
+            if stopped {
+                prop_assert!(open_now.is_empty(), "{open_now:?} open after stopping");
+                prop_assert!(!pair.customer.is_sharing());
+                consent = false;
+            }
+        }
+    }
+
+    /// Both directions of a shell over links that break at any byte.
+    #[test]
+    fn every_byte_of_a_shell_arrives_once_and_in_order_over_broken_links(
+        steps in proptest::collection::vec((0_usize..40_000, 0_usize..40_000, 0_u8..8), 1..60)
+    ) {
+        let mut pair = Pair::sharing();
+        pair.effects.clear();
+        let byte_at = |i: usize| u8::try_from(i % 251).unwrap();
+        // Output: made by the shell; shown by the console. Input: typed; taken by the shell.
+        let (mut made, mut shown) = (0_usize, Vec::new());
+        let (mut typed, mut given, mut taken) = (0_usize, Vec::new(), 0_usize);
+        let mut console = Retained::default();
+        let (mut channel, mut granted) = (1_u16, WINDOW_BYTES);
+        let mut last = false;
+        let rounds = steps.len();
+        for (round, (make, give, chance)) in steps.into_iter().chain([(0, 0, 1); 60]).enumerate() {
+            last |= round >= rounds;
+            let room = pair.customer.shell_room(SHELL);
+            let fresh: Vec<u8> = (made..made + make.min(room)).map(byte_at).collect();
+            made += fresh.len();
+            pair.customer.shell_output(SHELL, &fresh);
+            let fresh: Vec<u8> =
+                (typed..typed + give.min(console.room())).map(byte_at).collect();
+            typed += fresh.len();
+            console.push(&fresh);
+            loop {
+                let piece = console.unsent(10_000);
+                let sent = pair.relay.send(channel, piece);
+                if sent == 0 { break; }
+                console.sent(sent);
+            }
+            if chance == 0 && !last {
+                // Some of what is under way in each direction is lost with the link.
+                let out = pair.customer.take_output();
+                pair.hear(&out[..out.len() / 2]);
+                let back = pair.relay.take_output();
+                pair.customer.received(&back[..back.len() / 3], pair.now).unwrap();
+            } else {
+                pair.exchange();
+            }
+            for (_, offset, bytes) in pair.output.drain(..) {
+                prop_assert_eq!(usize::try_from(offset).unwrap(), shown.len());
+                shown.extend(bytes);
+            }
+            pair.collect();
+            for effect in pair.effects.drain(..) {
+                if let Effect::Input { bytes, .. } = effect { given.extend(bytes); }
+            }
+            // The shell takes a part of what it was given, or all in the end.
+            let part = if last { given.len() - taken } else { (given.len() - taken) / 2 };
+            taken += part;
+            pair.customer.shell_took(SHELL, part);
+            if chance == 0 && !last {
+                pair.cut();
+                pair.link_up();
+                let Some(Purpose::Resume { shells, .. }) = pair.hello.clone().map(|h| h.purpose)
+                else { panic!("not a resume") };
+                let received = shells[0].received;
+                prop_assert!(usize::try_from(received).unwrap() == taken);
+                pair.welcome(&[Tool::Shell]);
+                pair.effects.clear();
+                channel = u16::from(chance) + 1;
+                console.rewind(received).unwrap();
+                let send_from = shown.len() as u64;
+                granted = send_from + WINDOW_BYTES;
+                pair.relay.open(channel, received, send_from);
+                pair.say(&ToCustomer::ShellResume {
+                    shell: SHELL, channel, send_from, receive_from: received,
+                });
+            } else {
+                let up_to = shown.len() as u64 + WINDOW_BYTES;
+                if up_to >= granted + CREDIT_STEP_BYTES || last {
+                    granted = up_to;
+                    pair.relay.grant(channel, up_to);
+                }
+                pair.exchange();
+                if let Some(open) = pair.relay.channel(channel) {
+                    console.consumed(open.acknowledged());
+                }
+            }
+            // What a resume or the grant just brought.
+            for (_, offset, bytes) in pair.output.drain(..) {
+                prop_assert_eq!(usize::try_from(offset).unwrap(), shown.len());
+                shown.extend(bytes);
+            }
+            pair.collect();
+            for effect in pair.effects.drain(..) {
+                if let Effect::Input { bytes, .. } = effect { given.extend(bytes); }
+            }
+        }
+        prop_assert_eq!(shown, (0..made).map(byte_at).collect::<Vec<_>>());
+        prop_assert_eq!(given, (0..typed).map(byte_at).collect::<Vec<_>>());
+    }
+
+    /// A relay may send anything.
+    #[test]
+    fn any_bytes_from_the_relay_end_in_state_or_an_error(
+        data in proptest::collection::vec(any::<u8>(), 0..200)
+    ) {
+        let mut pair = Pair::sharing();
+        let _ = pair.customer.received(&data, pair.now);
+    }
+}

@@ -1,0 +1,70 @@
+//! What an operation is called while the kernel has it.
+
+/// The kind of an operation, and whose it is: packed into io_uring's `user_data`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    Accept { listener: u32 },
+    Receive { slot: u32, generation: u32 },
+    Send { slot: u32, generation: u32 },
+    Wake,
+}
+
+/// Generations wrap at this; a slot would have to be reused so often while one operation is under
+/// way, and operations end before a slot is free.
+pub(super) const GENERATION_MASK: u32 = 0x0fff_ffff;
+
+impl Operation {
+    pub fn pack(self) -> u64 {
+        let (kind, generation, index): (u64, u32, u32) = match self {
+            Self::Accept { listener } => (0, 0, listener),
+            Self::Receive { slot, generation } => (1, generation, slot),
+            Self::Send { slot, generation } => (2, generation, slot),
+            Self::Wake => (3, 0, 0),
+        };
+        kind << 60 | u64::from(generation & GENERATION_MASK) << 32 | u64::from(index)
+    }
+
+    /// # Panics
+    ///
+    /// If the kernel returns something we never gave it.
+    pub fn unpack(data: u64) -> Self {
+        let index = u32::try_from(data & 0xffff_ffff).expect("masked");
+        let generation = u32::try_from(data >> 32 & u64::from(GENERATION_MASK)).expect("masked");
+        match data >> 60 {
+            0 => Self::Accept { listener: index },
+            1 => Self::Receive {
+                slot: index,
+                generation,
+            },
+            2 => Self::Send {
+                slot: index,
+                generation,
+            },
+            3 => Self::Wake,
+            kind => panic!("completion of an operation of unknown kind {kind}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_is_unpacked() {
+        for operation in [
+            Operation::Accept { listener: 3 },
+            Operation::Receive {
+                slot: u32::MAX,
+                generation: GENERATION_MASK,
+            },
+            Operation::Send {
+                slot: 0,
+                generation: 1,
+            },
+            Operation::Wake,
+        ] {
+            assert_eq!(Operation::unpack(operation.pack()), operation);
+        }
+    }
+}

@@ -1,0 +1,677 @@
+//! One thread's io_uring with its listeners and streams.
+
+use std::io;
+use std::mem::ManuallyDrop;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::time::Duration;
+
+use io_uring::types::{Fd, SubmitArgs, Timespec};
+use io_uring::{IoUring, cqueue, opcode, squeue};
+use nix::libc;
+use nix::sys::socket::{self, SockaddrLike as _, SockaddrStorage, sockopt};
+
+use super::buffer_ring::{BUFFER_BYTES, BufferId, BufferRing, GROUP};
+use super::operation::{GENERATION_MASK, Operation};
+use super::waker::Waker;
+
+/// Operations that may be submitted at once; more are submitted when these are taken.
+const SUBMISSIONS: u32 = 1024;
+/// Completions that may wait. The kernel keeps what does not fit (`IORING_FEAT_NODROP`).
+const COMPLETIONS: u32 = 8192;
+
+/// A stream of this ring. The generation keeps a late answer from reaching a successor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamId {
+    /// Its slot.
+    pub slot: u32,
+    /// How often the slot was used before.
+    pub generation: u32,
+}
+
+/// A listener of this ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenerId(u32);
+
+/// What the kernel did.
+#[derive(Debug)]
+pub enum Completion {
+    /// A peer connected.
+    Accepted {
+        /// Where.
+        listener: ListenerId,
+        /// Its stream, not yet receiving.
+        stream: StreamId,
+        /// Its address, and ours.
+        peer: (SocketAddr, SocketAddr),
+    },
+    /// No peer can be accepted just now (out of descriptors or memory). Call [`Ring::accept`]
+    /// again later.
+    AcceptFailed {
+        /// Where.
+        listener: ListenerId,
+        /// Why.
+        error: io::Error,
+    },
+    /// Bytes for [`Ring::bytes`], then [`Ring::give_back`].
+    Received {
+        /// Whose.
+        stream: StreamId,
+        /// Which.
+        lent: Lent,
+    },
+    /// The peer has sent its last byte, or the connection failed.
+    Ended {
+        /// Whose.
+        stream: StreamId,
+        /// The failure, if it is one.
+        error: Option<io::Error>,
+    },
+    /// Everything given to [`Ring::send`] is with the kernel; the buffer is given back, empty.
+    Sent {
+        /// Whose.
+        stream: StreamId,
+        /// To use again.
+        buffer: Vec<u8>,
+    },
+    /// [`Waker::wake`] was called.
+    Woken,
+}
+
+/// A buffer lent by the ring.
+#[derive(Debug)]
+pub struct Lent {
+    id: BufferId,
+    length: u32,
+}
+
+struct Listener {
+    socket: TcpListener,
+    /// The kernel writes the peer's address here while an accept is under way.
+    address: Box<libc::sockaddr_storage>,
+    length: Box<libc::socklen_t>,
+}
+
+struct Stream {
+    fd: OwnedFd,
+    receiving: bool,
+    /// The kernel reads this while a send is under way.
+    sending: Option<Sending>,
+    closing: bool,
+}
+
+struct Sending {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+/// Listeners and streams of one thread. Must be made on the thread that uses it.
+pub struct Ring {
+    /// Dropped first, see `Drop`: the kernel uses what the other fields own.
+    uring: ManuallyDrop<IoUring>,
+    buffers: BufferRing,
+    listeners: Vec<Listener>,
+    slots: Vec<(u32, Option<Stream>)>,
+    free: Vec<u32>,
+    waker: Waker,
+    woken: Box<[u8; 8]>,
+    /// Receives that found no buffer; tried again after the next wait.
+    starved: Vec<StreamId>,
+}
+
+impl Ring {
+    /// A ring that `waker` wakes.
+    ///
+    /// # Errors
+    ///
+    /// The kernel is older than 6.1, or io_uring is switched off.
+    pub fn new(waker: Waker) -> io::Result<Self> {
+        let uring = IoUring::builder()
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .setup_cqsize(COMPLETIONS)
+            .build(SUBMISSIONS)?;
+        let buffers = BufferRing::register(&uring.submitter())?;
+        let mut ring = Self {
+            uring: ManuallyDrop::new(uring),
+            buffers,
+            listeners: Vec::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            waker,
+            woken: Box::new([0; 8]),
+            starved: Vec::new(),
+        };
+        ring.await_wake();
+        Ok(ring)
+    }
+
+    /// Accepts on a bound listener.
+    pub fn listen(&mut self, socket: TcpListener) -> ListenerId {
+        let id = u32::try_from(self.listeners.len()).expect("a handful of listeners");
+        // SAFETY: all-zero is a valid sockaddr_storage: it is plain numbers.
+        let address = Box::new(unsafe { std::mem::zeroed() });
+        self.listeners.push(Listener {
+            socket,
+            address,
+            length: Box::new(0),
+        });
+        self.accept(ListenerId(id));
+        ListenerId(id)
+    }
+
+    /// Waits for the next peer of a listener. Done by itself except after
+    /// [`Completion::AcceptFailed`].
+    pub fn accept(&mut self, listener: ListenerId) {
+        let entry = &mut self.listeners[listener.0 as usize];
+        *entry.length = libc::socklen_t::try_from(size_of::<libc::sockaddr_storage>())
+            .expect("a small constant");
+        let address = (&raw mut *entry.address).cast::<libc::sockaddr>();
+        let submission = opcode::Accept::new(
+            Fd(entry.socket.as_raw_fd()),
+            address,
+            &raw mut *entry.length,
+        )
+        .flags(libc::SOCK_CLOEXEC)
+        .build();
+        // The address lives in a box of `listeners`, which only grows until the ring is dropped.
+        self.submit(
+            submission,
+            Operation::Accept {
+                listener: listener.0,
+            },
+        );
+    }
+
+    /// Takes a connected stream socket.
+    pub fn adopt(&mut self, fd: OwnedFd) -> StreamId {
+        let stream = Stream {
+            fd,
+            receiving: false,
+            sending: None,
+            closing: false,
+        };
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push((0, None));
+            u32::try_from(self.slots.len() - 1).expect("fewer slots than descriptors")
+        });
+        let (generation, place) = &mut self.slots[slot as usize];
+        *place = Some(stream);
+        StreamId {
+            slot,
+            generation: *generation,
+        }
+    }
+
+    /// Asks for the next bytes, unless that is done already.
+    pub fn receive(&mut self, id: StreamId) {
+        let Some(stream) = self
+            .stream(id)
+            .filter(|stream| !stream.receiving && !stream.closing)
+        else {
+            return;
+        };
+        stream.receiving = true;
+        let fd = Fd(stream.fd.as_raw_fd());
+        let submission = opcode::Recv::new(fd, std::ptr::null_mut(), BUFFER_BYTES)
+            .buf_group(GROUP)
+            .build()
+            .flags(squeue::Flags::BUFFER_SELECT);
+        let StreamId { slot, generation } = id;
+        // The kernel writes into the buffer ring only, which outlives the io_uring.
+        self.submit(submission, Operation::Receive { slot, generation });
+    }
+
+    /// Sends all of `bytes`. One send at a time: wait for [`Completion::Sent`] before the next.
+    /// Returns false, dropping the bytes, if the stream is gone.
+    ///
+    /// # Panics
+    ///
+    /// If a send is under way.
+    pub fn send(&mut self, id: StreamId, bytes: Vec<u8>) -> bool {
+        let Some(stream) = self.stream(id).filter(|stream| !stream.closing) else {
+            return false;
+        };
+        assert!(stream.sending.is_none(), "one send at a time");
+        stream.sending = Some(Sending { bytes, sent: 0 });
+        self.submit_send(id);
+        true
+    }
+
+    /// Whether a send is under way.
+    pub fn is_sending(&self, id: StreamId) -> bool {
+        let (generation, place) = &self.slots[id.slot as usize];
+        *generation == id.generation && place.as_ref().is_some_and(|s| s.sending.is_some())
+    }
+
+    /// Tells the peer that nothing more will come, and goes on receiving.
+    pub fn finish(&mut self, id: StreamId) {
+        if let Some(stream) = self.stream(id) {
+            let _ = socket::shutdown(stream.fd.as_raw_fd(), socket::Shutdown::Write);
+        }
+    }
+
+    /// Closes a stream at once. Nothing more is reported of it.
+    pub fn close(&mut self, id: StreamId) {
+        if let Some(stream) = self.stream(id) {
+            stream.closing = true;
+            // Ends operations under way; their completions free the slot.
+            let _ = socket::shutdown(stream.fd.as_raw_fd(), socket::Shutdown::Both);
+            self.free_if_idle(id);
+        }
+    }
+
+    /// The bytes of a [`Completion::Received`].
+    pub fn bytes(&self, lent: &Lent) -> &[u8] {
+        self.buffers.bytes(&lent.id, lent.length)
+    }
+
+    /// Gives the buffer of a [`Completion::Received`] back.
+    pub fn give_back(&mut self, lent: Lent) {
+        self.buffers.give_back(lent.id);
+    }
+
+    /// Submits what was asked for and waits for completions, at most `limit`. Appends them to
+    /// `completions`.
+    pub fn wait(&mut self, limit: Duration, completions: &mut Vec<Completion>) -> io::Result<()> {
+        for starved in std::mem::take(&mut self.starved) {
+            self.receive(starved);
+        }
+        let limit = Timespec::from(limit);
+        match self
+            .uring
+            .submitter()
+            .submit_with_args(1, &SubmitArgs::new().timespec(&limit))
+        {
+            Ok(_) => {}
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR)) => {}
+            // The completion queue is full: emptying it below is the answer.
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
+            Err(error) => return Err(error),
+        }
+        let entries: Vec<cqueue::Entry> = self.uring.completion().collect();
+        for entry in entries {
+            self.complete(&entry, completions);
+        }
+        Ok(())
+    }
+
+    fn complete(&mut self, entry: &cqueue::Entry, completions: &mut Vec<Completion>) {
+        match Operation::unpack(entry.user_data()) {
+            Operation::Wake => {
+                completions.push(Completion::Woken);
+                self.await_wake();
+            }
+            Operation::Accept { listener } => {
+                let id = ListenerId(listener);
+                completions.push(match self.accepted(listener, entry.result()) {
+                    Ok((stream, peer)) => {
+                        self.accept(id);
+                        Completion::Accepted {
+                            listener: id,
+                            stream,
+                            peer,
+                        }
+                    }
+                    Err(error) => Completion::AcceptFailed {
+                        listener: id,
+                        error,
+                    },
+                });
+            }
+            Operation::Receive { slot, generation } => {
+                let id = StreamId { slot, generation };
+                completions.extend(self.received(id, entry));
+            }
+            Operation::Send { slot, generation } => {
+                let id = StreamId { slot, generation };
+                completions.extend(self.sent(id, entry.result()));
+            }
+        }
+    }
+
+    fn accepted(
+        &mut self,
+        listener: u32,
+        result: i32,
+    ) -> io::Result<(StreamId, (SocketAddr, SocketAddr))> {
+        if result < 0 {
+            return Err(io::Error::from_raw_os_error(-result));
+        }
+        // SAFETY: a successful accept returns a new descriptor that nobody else owns.
+        let fd = unsafe { OwnedFd::from_raw_fd(result) };
+        let entry = &self.listeners[listener as usize];
+        // SAFETY: the kernel wrote a whole socket address of `length` bytes into `address`, and
+        // the accept that did so is complete.
+        let peer = unsafe {
+            SockaddrStorage::from_raw(
+                (&raw const *entry.address).cast::<libc::sockaddr>(),
+                Some(*entry.length),
+            )
+        };
+        let peer = peer
+            .as_ref()
+            .and_then(internet)
+            .ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let local = socket::getsockname::<SockaddrStorage>(fd.as_raw_fd())?;
+        let local = internet(&local).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        // Frames are small and already gathered: waiting for more only delays them.
+        socket::setsockopt(&fd.as_fd(), sockopt::TcpNoDelay, &true)?;
+        Ok((self.adopt(fd), (peer, local)))
+    }
+
+    fn received(&mut self, id: StreamId, entry: &cqueue::Entry) -> Option<Completion> {
+        let lent = cqueue::buffer_select(entry.flags()).map(|buffer| self.buffers.take(buffer));
+        let stream = self.stream(id)?;
+        stream.receiving = false;
+        let closing = stream.closing;
+        let result = entry.result();
+        match (u32::try_from(result), lent) {
+            (Ok(length @ 1..), Some(lent)) if !closing => {
+                return Some(Completion::Received {
+                    stream: id,
+                    lent: Lent { id: lent, length },
+                });
+            }
+            (_, Some(lent)) => self.buffers.give_back(lent),
+            (_, None) => {}
+        }
+        if closing {
+            self.free_if_idle(id);
+            return None;
+        }
+        match -result {
+            libc::ENOBUFS | libc::EINTR | libc::EAGAIN => {
+                self.starved.push(id);
+                None
+            }
+            0 => Some(Completion::Ended {
+                stream: id,
+                error: None,
+            }),
+            code => {
+                let error = Some(io::Error::from_raw_os_error(code));
+                Some(Completion::Ended { stream: id, error })
+            }
+        }
+    }
+
+    fn sent(&mut self, id: StreamId, result: i32) -> Option<Completion> {
+        let stream = self.stream(id)?;
+        let sending = stream.sending.as_mut()?;
+        let failed = match usize::try_from(result) {
+            Ok(count) => {
+                sending.sent += count;
+                false
+            }
+            Err(_) => !matches!(-result, libc::EINTR | libc::EAGAIN),
+        };
+        if stream.closing {
+            stream.sending = None;
+            self.free_if_idle(id);
+            return None;
+        }
+        if failed {
+            stream.sending = None;
+            let error = Some(io::Error::from_raw_os_error(-result));
+            return Some(Completion::Ended { stream: id, error });
+        }
+        if sending.sent < sending.bytes.len() {
+            self.submit_send(id);
+            return None;
+        }
+        let mut buffer = stream
+            .sending
+            .take()
+            .map(|sending| sending.bytes)
+            .unwrap_or_default();
+        buffer.clear();
+        Some(Completion::Sent { stream: id, buffer })
+    }
+
+    fn submit_send(&mut self, id: StreamId) {
+        let Some(stream) = self.stream(id) else {
+            return;
+        };
+        let fd = Fd(stream.fd.as_raw_fd());
+        let Some(sending) = &stream.sending else {
+            return;
+        };
+        let rest = &sending.bytes[sending.sent..];
+        let length = u32::try_from(rest.len()).unwrap_or(u32::MAX);
+        // The kernel gathers short writes itself, so a completion nearly always ends the send.
+        let submission = opcode::Send::new(fd, rest.as_ptr(), length)
+            .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL)
+            .build();
+        let StreamId { slot, generation } = id;
+        // The bytes stay in the slot, unchanged, until this operation's completion.
+        self.submit(submission, Operation::Send { slot, generation });
+    }
+
+    fn await_wake(&mut self) {
+        let fd = Fd(self.waker.0.as_fd().as_raw_fd());
+        let submission = opcode::Read::new(fd, self.woken.as_mut_ptr(), 8).build();
+        // The eight bytes live in a box until the ring is dropped.
+        self.submit(submission, Operation::Wake);
+    }
+
+    /// Queues an operation. Every pointer in it must stay valid until its completion: each caller
+    /// says why it does.
+    fn submit(&mut self, submission: squeue::Entry, operation: Operation) {
+        let submission = submission.user_data(operation.pack());
+        loop {
+            // SAFETY: the callers above keep what the operation points to, in boxes, slots and
+            // the buffer ring of `self`, and `Drop` ends the io_uring before any of them goes.
+            if unsafe { self.uring.submission().push(&submission) }.is_ok() {
+                return;
+            }
+            // The queue is full: hand it over without waiting. Nothing else can go wrong that
+            // trying again would not show in `wait`.
+            let _ = self.uring.submit();
+        }
+    }
+
+    fn stream(&mut self, id: StreamId) -> Option<&mut Stream> {
+        let (generation, place) = self.slots.get_mut(id.slot as usize)?;
+        place.as_mut().filter(|_| *generation == id.generation)
+    }
+
+    fn free_if_idle(&mut self, id: StreamId) {
+        let idle = |stream: &mut Stream| !stream.receiving && stream.sending.is_none();
+        if self.stream(id).is_some_and(idle) {
+            let (generation, place) = &mut self.slots[id.slot as usize];
+            *place = None;
+            *generation = generation.wrapping_add(1) & GENERATION_MASK;
+            self.free.push(id.slot);
+        }
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        for (_, place) in &self.slots {
+            if let Some(stream) = place {
+                let _ = socket::shutdown(stream.fd.as_raw_fd(), socket::Shutdown::Both);
+            }
+        }
+        // Closing an io_uring cancels its operations, but only after a moment. Until then the
+        // kernel may still touch buffers, so what operations use is given up for good: a ring
+        // ends with its program.
+        for (_, place) in self.slots.drain(..) {
+            std::mem::forget(place.and_then(|stream| stream.sending));
+        }
+        for listener in self.listeners.drain(..) {
+            std::mem::forget((listener.address, listener.length));
+        }
+        std::mem::forget(std::mem::take(&mut self.woken));
+        // SAFETY: dropped once, here, and not used afterwards. The buffer ring never frees its
+        // memory, for the reason above.
+        unsafe { ManuallyDrop::drop(&mut self.uring) };
+    }
+}
+
+/// An IPv4 or IPv6 address.
+fn internet(address: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = address
+        .as_sockaddr_in()
+        .map(|v4| SocketAddr::from((v4.ip(), v4.port())));
+    v4.or_else(|| {
+        address
+            .as_sockaddr_in6()
+            .map(|v6| SocketAddr::from((v6.ip(), v6.port())))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpStream;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// A ring with one listener on loopback.
+    fn ring() -> (Ring, SocketAddr, Waker) {
+        let waker = Waker::new().unwrap();
+        let mut ring = Ring::new(waker.clone()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        ring.listen(listener);
+        (ring, address, waker)
+    }
+
+    /// Echoes on every stream until `done`, at most 20 s.
+    fn echo_until(ring: &mut Ring, mut done: impl FnMut(&Completion) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut waiting: std::collections::HashMap<StreamId, Vec<u8>> = Default::default();
+        while Instant::now() < deadline {
+            let mut completions = Vec::new();
+            ring.wait(Duration::from_millis(100), &mut completions)
+                .unwrap();
+            for completion in completions {
+                let finished = done(&completion);
+                match completion {
+                    Completion::Accepted { stream, .. } => ring.receive(stream),
+                    Completion::Received { stream, lent } => {
+                        let bytes = ring.bytes(&lent).to_vec();
+                        ring.give_back(lent);
+                        waiting.entry(stream).or_default().extend(bytes);
+                        if !ring.is_sending(stream) {
+                            ring.send(stream, waiting.remove(&stream).unwrap());
+                        }
+                        ring.receive(stream);
+                    }
+                    Completion::Sent { stream, .. } => {
+                        if let Some(more) = waiting.remove(&stream) {
+                            ring.send(stream, more);
+                        }
+                    }
+                    Completion::Ended { stream, .. } => ring.close(stream),
+                    Completion::Woken | Completion::AcceptFailed { .. } => {}
+                }
+                if finished {
+                    return;
+                }
+            }
+        }
+        panic!("not done in time");
+    }
+
+    #[test]
+    fn megabytes_on_many_streams_come_back_unchanged() {
+        let (mut ring, address, waker) = ring();
+        let clients: Vec<_> = (0..20_u8)
+            .map(|seed| {
+                let waker = waker.clone();
+                std::thread::spawn(move || {
+                    let mut stream = TcpStream::connect(address).unwrap();
+                    let sent: Vec<u8> = (0..500_000)
+                        .map(|i: u32| seed ^ i.to_le_bytes()[0])
+                        .collect();
+                    let mut writer = stream.try_clone().unwrap();
+                    let copy = sent.clone();
+                    let writing = std::thread::spawn(move || writer.write_all(&copy).unwrap());
+                    let mut back = vec![0; sent.len()];
+                    stream.read_exact(&mut back).unwrap();
+                    writing.join().unwrap();
+                    drop(stream);
+                    waker.wake();
+                    assert!(back == sent);
+                })
+            })
+            .collect();
+        let mut ended = 0;
+        echo_until(&mut ring, |completion| {
+            ended += usize::from(matches!(completion, Completion::Ended { .. }));
+            ended == clients.len()
+        });
+        for client in clients {
+            client.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_stream_that_is_not_asked_to_receive_is_not_read() {
+        let (mut ring, address, _) = ring();
+        let mut client = TcpStream::connect(address).unwrap();
+        client.write_all(b"hello").unwrap();
+        let mut accepted = None;
+        for _ in 0..5 {
+            let mut completions = Vec::new();
+            ring.wait(Duration::from_millis(20), &mut completions)
+                .unwrap();
+            for completion in completions {
+                match completion {
+                    Completion::Accepted { stream, .. } => accepted = Some(stream),
+                    other => panic!("unasked for: {other:?}"),
+                }
+            }
+        }
+        ring.receive(accepted.unwrap());
+        let mut completions = Vec::new();
+        ring.wait(Duration::from_secs(5), &mut completions).unwrap();
+        let Completion::Received { lent, .. } = completions.remove(0) else {
+            panic!()
+        };
+        assert_eq!(ring.bytes(&lent), b"hello");
+        ring.give_back(lent);
+    }
+
+    #[test]
+    fn a_closed_stream_is_heard_of_no_more_and_its_slot_gets_a_new_generation() {
+        let (mut ring, address, _) = ring();
+        let mut streams = Vec::new();
+        for _ in 0..2 {
+            let client = TcpStream::connect(address).unwrap();
+            let mut completions = Vec::new();
+            ring.wait(Duration::from_secs(5), &mut completions).unwrap();
+            let Completion::Accepted { stream, .. } = completions.remove(0) else {
+                panic!()
+            };
+            ring.receive(stream);
+            ring.send(stream, vec![0; 10_000_000]);
+            ring.close(stream);
+            drop(client);
+            for _ in 0..20 {
+                ring.wait(Duration::from_millis(20), &mut completions)
+                    .unwrap();
+            }
+            assert!(completions.is_empty(), "{completions:?}");
+            assert!(!ring.send(stream, vec![1]));
+            streams.push(stream);
+        }
+        assert_eq!(streams[0].slot, streams[1].slot);
+        assert_ne!(streams[0].generation, streams[1].generation);
+    }
+
+    #[test]
+    fn another_thread_ends_the_wait() {
+        let (mut ring, _, waker) = ring();
+        let waking = std::thread::spawn(move || waker.wake());
+        let mut completions = Vec::new();
+        ring.wait(Duration::from_secs(20), &mut completions)
+            .unwrap();
+        assert!(matches!(completions[..], [Completion::Woken]));
+        waking.join().unwrap();
+    }
+}

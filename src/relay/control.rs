@@ -1,0 +1,297 @@
+//! Answers our own programs: one thread per connection, a few at a time.
+
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crossbeam::channel::Sender;
+
+use super::clock::{Clock, stamp};
+use super::hub::Event;
+use super::hub::event::{Answer, Figures, Order};
+use super::hub_thread::{Answers, random};
+use crate::audit::{self, Actor};
+use crate::config::Config;
+use crate::control::{Reply, Request, wire};
+use crate::domain::limits::{CONTROL_CONNECTIONS_MAX, CONTROL_REPLY_WITHIN};
+use crate::domain::password::Password;
+use crate::domain::token::Fingerprint;
+use crate::domain::{Account, AccountName, DisplayName, Secret, Stamp};
+use crate::metrics::{Connections, Counters, Keys, Sandbox, Sessions, Snapshot};
+use crate::store::accounts::{self, NewAccount};
+use crate::store::{Database, StoreError};
+
+/// What answers are made of.
+#[derive(Clone)]
+pub struct Control {
+    /// For orders.
+    pub hub: Sender<Event>,
+    /// For their answers.
+    pub answers: Answers,
+    /// Opened for each request that needs it: they are rare.
+    pub store: PathBuf,
+    /// As it was at start.
+    pub config: Config,
+    /// Of the ring threads.
+    pub counters: Arc<Counters>,
+    /// For the uptime.
+    pub clock: Clock,
+    /// When the relay started.
+    pub started: Stamp,
+    /// Ring threads.
+    pub threads: u16,
+    /// How the relay is locked in.
+    pub sandbox: Sandbox,
+    /// Of the site.
+    pub certificate: Fingerprint,
+    /// Of the link key.
+    pub link_key: Fingerprint,
+}
+
+/// Accepts until the program ends.
+pub fn run(control: &Control, listener: &UnixListener) {
+    let busy = Arc::new(AtomicUsize::new(0));
+    for stream in listener.incoming() {
+        let Ok(stream) = stream else { continue };
+        if busy.load(Ordering::Relaxed) >= CONTROL_CONNECTIONS_MAX {
+            tracing::warn!(limit = CONTROL_CONNECTIONS_MAX, "control_busy");
+            continue;
+        }
+        busy.fetch_add(1, Ordering::Relaxed);
+        let (control, ours) = (control.clone(), busy.clone());
+        let started = std::thread::Builder::new()
+            .name("control".into())
+            .spawn(move || {
+                if let Err(error) = control.serve(stream) {
+                    tracing::debug!(%error, "control_closed");
+                }
+                ours.fetch_sub(1, Ordering::Relaxed);
+            });
+        if started.is_err() {
+            busy.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Control {
+    fn serve(&self, mut stream: UnixStream) -> Result<(), wire::WireError> {
+        stream.set_read_timeout(Some(CONTROL_REPLY_WITHIN))?;
+        stream.set_write_timeout(Some(CONTROL_REPLY_WITHIN))?;
+        while let Some(request) = wire::read::<Request>(&mut stream)? {
+            wire::write(&mut stream, &self.answer(request))?;
+        }
+        Ok(())
+    }
+
+    fn answer(&self, request: Request) -> Reply {
+        match request {
+            Request::Status => self.status(),
+            Request::LookUpKey {
+                key,
+                address,
+                puzzle,
+            } => self.ask(Order::LookUpKey {
+                key,
+                address,
+                puzzle,
+            }),
+            Request::IssueTicket { holder } => self.ask(Order::IssueTicket(holder)),
+            Request::SignOut { account, sign_in } => self.ask(Order::SignOut { account, sign_in }),
+            Request::CreateRepresentative {
+                name,
+                display_name,
+                password,
+            } => refusing(self.create_representative(&name, display_name, &password)),
+            Request::ResetPassword { name, password } => {
+                refusing(self.reset_password(&name, &password))
+            }
+            Request::CreateKey {
+                representative,
+                seconds,
+            } => refusing(self.create_key(&representative, seconds)),
+        }
+    }
+
+    /// Asks the hub and passes its reply on.
+    fn ask(&self, order: Order) -> Reply {
+        match self.answers.ask(&self.hub, order, CONTROL_REPLY_WITHIN) {
+            Some(Answer::Reply(reply)) => reply,
+            Some(Answer::Key { .. } | Answer::Figures(_)) | None => busy(),
+        }
+    }
+
+    fn status(&self) -> Reply {
+        let answer = self
+            .answers
+            .ask(&self.hub, Order::Figures, CONTROL_REPLY_WITHIN);
+        let Some(Answer::Figures(figures)) = answer else {
+            return busy();
+        };
+        Reply::Status(Box::new(self.snapshot(figures)))
+    }
+
+    fn snapshot(&self, figures: Figures) -> Snapshot {
+        let model = self.config.model;
+        Snapshot {
+            version: env!("CARGO_PKG_VERSION").into(),
+            model,
+            active_jump_clients_max: model.active_jump_clients_max(),
+            passive_jump_clients_max: model.passive_jump_clients_max(),
+            started: self.started,
+            uptime_seconds: self.clock.moment().since(Default::default()).as_secs(),
+            threads: self.threads,
+            connections: Connections {
+                arriving: self.counters.arriving.value(),
+                consoles: figures.consoles,
+                customer_clients: figures.customer_clients,
+                chats: figures.chats,
+                pages: self.counters.pages.value(),
+                accepted_in_all: self.counters.accepted.value(),
+                closed_for_fault_in_all: self.counters.closed_for_fault.value(),
+            },
+            sessions: Sessions {
+                waiting: figures.waiting,
+                running: figures.running,
+            },
+            keys: Keys {
+                unused: figures.keys_unused,
+                digits: figures.key_digits,
+                wrong_lately: figures.wrong_keys_lately,
+            },
+            sandbox: self.sandbox,
+            certificate: self.certificate,
+            link_key: self.link_key,
+        }
+    }
+
+    fn create_representative(
+        &self,
+        name: &AccountName,
+        display_name: Option<DisplayName>,
+        password: &Secret<String>,
+    ) -> Result<Reply, Refusal> {
+        let hash = hashed(password)?;
+        let display_name = match display_name {
+            Some(display_name) => display_name,
+            None => DisplayName::new(name.as_str()).map_err(|error| Refusal(error.to_string()))?,
+        };
+        let at = stamp();
+        let account = Database::open(&self.store)?.write(|tx| {
+            let new = NewAccount {
+                name: name.clone(),
+                display_name,
+                administrator: false,
+                representative: true,
+                password_hash: &hash,
+                at,
+            };
+            let account = accounts::create(tx, &new)?;
+            let event = audit::Event::AccountCreated {
+                account: account.id,
+                name: account.name.clone(),
+                display_name: account.display_name.clone(),
+                administrator: account.administrator,
+                representative: account.representative,
+            };
+            audit::append(tx, at, &Actor::CommandLine, &event)?;
+            Ok::<_, StoreError>(account)
+        })?;
+        Ok(Reply::Account(account))
+    }
+
+    fn reset_password(
+        &self,
+        name: &AccountName,
+        password: &Secret<String>,
+    ) -> Result<Reply, Refusal> {
+        let hash = hashed(password)?;
+        let at = stamp();
+        let account = Database::open(&self.store)?.write(|tx| {
+            let Some((account, _)) = accounts::by_name(tx, name)? else {
+                return Ok(None);
+            };
+            accounts::set_password(tx, account.id, &hash)?;
+            let event = audit::Event::PasswordChanged {
+                account: account.id,
+                name: account.name.clone(),
+            };
+            audit::append(tx, at, &Actor::CommandLine, &event)?;
+            Ok::<_, StoreError>(Some(account))
+        })?;
+        let account = account.ok_or_else(|| no_account(name))?;
+        self.ask(Order::SignOut {
+            account: account.id,
+            sign_in: None,
+        });
+        Ok(Reply::Account(account))
+    }
+
+    fn create_key(
+        &self,
+        representative: &AccountName,
+        seconds: Option<u32>,
+    ) -> Result<Reply, Refusal> {
+        let found = Database::open(&self.store)?.read(|c| accounts::by_name(c, representative))?;
+        let account: Account = found
+            .map(|(account, _)| account)
+            .ok_or_else(|| no_account(representative))?;
+        if account.disabled || !account.representative {
+            let why = format!("'{representative}' may not support customers");
+            return Err(Refusal(why));
+        }
+        let name = account.display_name.to_label();
+        let order = Order::CreateKey {
+            account: account.id,
+            name,
+            seconds,
+        };
+        match self.answers.ask(&self.hub, order, CONTROL_REPLY_WITHIN) {
+            Some(Answer::Key {
+                digits,
+                ak,
+                expires,
+            }) => {
+                let url = format!("{}/?ak={}", self.config.url(), ak.reveal());
+                Ok(Reply::Key {
+                    key: digits,
+                    ak,
+                    url,
+                    expires,
+                })
+            }
+            Some(Answer::Reply(reply)) => Ok(reply),
+            Some(Answer::Figures(_)) | None => Ok(busy()),
+        }
+    }
+}
+
+/// Why something was not done, in the administrator's words.
+struct Refusal(String);
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+fn refusing(done: Result<Reply, Refusal>) -> Reply {
+    done.unwrap_or_else(|Refusal(why)| Reply::Refused { why })
+}
+
+fn busy() -> Reply {
+    Reply::Refused {
+        why: "the relay is busy; try again in a moment".into(),
+    }
+}
+
+fn no_account(name: &AccountName) -> Refusal {
+    Refusal(format!("there is no account '{name}'"))
+}
+
+fn hashed(password: &Secret<String>) -> Result<String, Refusal> {
+    let password = Password::new(password.expose()).map_err(|error| Refusal(error.to_string()))?;
+    let mut salt = [0; 16];
+    random(&mut salt);
+    Ok(password.hash(salt))
+}

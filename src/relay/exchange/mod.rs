@@ -1,0 +1,329 @@
+//! Moves frames between the peers of one ring thread, by the routes the hub gave it. Pure: bytes
+//! in, bytes and [`Outgoing`]s out.
+//!
+//! ```text
+//! plaintext of a peer ─> frames ─┬─ messages ──> Outgoing::ToHub
+//!                                ├─ data ──────> its route's peer here, or Outgoing::Across
+//!                                │               (and Outgoing::Tapped, if it is recorded)
+//!                                └─ credit ────> back along the route
+//! ```
+//!
+//! Nothing is kept for a slow reader beyond its credit: the sender at the far end waits instead.
+
+mod budget;
+mod peer;
+
+use std::collections::HashMap;
+
+use self::peer::{Peer, Route, Stage};
+use super::hub::event::Tap;
+use super::hub::{Effect, Event, PeerId, Role};
+use crate::domain::{Moment, PeerAddress};
+use crate::link::connection::decode;
+use crate::link::frame::split_frame;
+use crate::link::{Incoming, LinkError};
+
+/// Something for another thread.
+#[derive(Clone, Debug)]
+pub enum Outgoing {
+    /// The hub decides.
+    ToHub(Event),
+    /// A peer on another ring thread.
+    Across(Parcel),
+    /// Output of a recorded shell.
+    Tapped {
+        /// Whose.
+        tap: Tap,
+        /// Position of the first byte since the shell began; pieces sent again after a lost
+        /// connection overlap what came before.
+        offset: u64,
+        /// The output.
+        bytes: Vec<u8>,
+    },
+}
+
+/// What crosses from one ring thread to another.
+#[derive(Clone, Debug)]
+pub struct Parcel {
+    /// To whom.
+    pub peer: PeerId,
+    /// On which of its channels.
+    pub channel: u16,
+    /// What.
+    pub content: Content,
+}
+
+/// See [`Parcel`].
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// Bytes to send.
+    Data(Vec<u8>),
+    /// Credit to grant.
+    Credit(u64),
+}
+
+/// The peers of one ring thread.
+#[derive(Debug, Default)]
+pub struct Exchange {
+    peers: HashMap<PeerId, Peer>,
+    /// Peers that may have something to send.
+    dirty: Vec<PeerId>,
+}
+
+impl Exchange {
+    /// A peer whose transport is up. `role` is known for WebSockets; by the link protocol's ALPN
+    /// only customers' programs come.
+    pub fn add(&mut self, peer: PeerId, address: PeerAddress, role: Option<Role>, now: Moment) {
+        self.peers.insert(peer, Peer::new(address, role, now));
+    }
+
+    /// Takes bytes from a peer. Whatever other threads have to do is appended to `outgoing`, in
+    /// order.
+    ///
+    /// # Errors
+    ///
+    /// The peer broke the protocol: close it, and call [`Self::remove`].
+    pub fn receive(
+        &mut self,
+        id: PeerId,
+        bytes: &[u8],
+        now: Moment,
+        outgoing: &mut Vec<Outgoing>,
+    ) -> Result<(), LinkError> {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return Ok(());
+        };
+        let mut assembler = std::mem::take(&mut peer.assembler);
+        let input = assembler.join(bytes);
+        let mut rest = &input[..];
+        while let Some((frame, taken)) = split_frame(rest)? {
+            rest = &rest[taken..];
+            let Some(peer) = self.peers.get_mut(&id) else {
+                return Ok(());
+            };
+            match peer.link.accept(frame, now)? {
+                Incoming::Message(json) => outgoing.push(peer.message(id, json, now)?),
+                Incoming::Data {
+                    channel,
+                    offset,
+                    bytes,
+                } => {
+                    self.forward(id, channel, offset, bytes, outgoing);
+                }
+                Incoming::Credit { channel, up_to } => {
+                    self.credit(id, channel, up_to, outgoing);
+                }
+                Incoming::Nothing => {}
+            }
+        }
+        let kept = rest.len();
+        let start = input.len() - kept;
+        // Borrowed input is a piece of the caller's buffer, so only the tail is copied.
+        assembler.keep(&input[start..]);
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.assembler = assembler;
+        }
+        self.dirty.push(id);
+        Ok(())
+    }
+
+    /// Takes what a peer's message or data became on another thread.
+    pub fn deliver(&mut self, parcel: Parcel) {
+        let Some(peer) = self.peers.get_mut(&parcel.peer) else {
+            return;
+        };
+        match parcel.content {
+            Content::Data(bytes) => peer.send(parcel.channel, &bytes),
+            Content::Credit(up_to) => peer.link.grant(parcel.channel, up_to),
+        }
+        self.dirty.push(parcel.peer);
+    }
+
+    /// Does what the hub decided for one peer. Effects that are not for a peer are ignored.
+    pub fn apply(&mut self, effect: Effect) -> Option<Event> {
+        match effect {
+            Effect::Say { peer: id, json } => {
+                let peer = self.peers.get_mut(&id)?;
+                peer.link.say_encoded(&json);
+                self.dirty.push(id);
+                None
+            }
+            Effect::OpenChannel {
+                peer: id,
+                channel,
+                to,
+                send_from,
+                receive_from,
+                tap,
+            } => {
+                let peer = self.peers.get_mut(&id)?;
+                if peer.link.open(channel, send_from, receive_from) {
+                    peer.routes.insert(channel, Route { to, tap });
+                }
+                None
+            }
+            Effect::CloseChannel { peer: id, channel } => {
+                let peer = self.peers.get_mut(&id)?;
+                peer.routes.remove(&channel);
+                let stood = peer.link.close(channel)?;
+                Some(Event::ChannelClosed {
+                    peer: id,
+                    channel,
+                    stood,
+                })
+            }
+            Effect::HangUp { peer: id } => {
+                self.peers.get_mut(&id)?.leaving = true;
+                self.dirty.push(id);
+                None
+            }
+            Effect::Admit { .. }
+            | Effect::Record { .. }
+            | Effect::Transcript(_)
+            | Effect::Answer { .. } => None,
+        }
+    }
+
+    /// Forgets a peer and says what the hub has to know.
+    pub fn remove(&mut self, id: PeerId) -> Option<Event> {
+        let peer = self.peers.remove(&id)?;
+        let channels = peer
+            .link
+            .open_channels()
+            .map(|(number, stood)| (number, *stood))
+            .collect();
+        Some(Event::Left { peer: id, channels })
+    }
+
+    /// Peers that may have something to send since the last call, each once.
+    pub fn take_dirty(&mut self) -> Vec<PeerId> {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        dirty.sort_unstable();
+        dirty.dedup();
+        dirty
+    }
+
+    /// Whole frames to send to a peer.
+    pub fn take_output(&mut self, id: PeerId) -> Vec<u8> {
+        self.peers
+            .get_mut(&id)
+            .map(|peer| peer.link.take_output())
+            .unwrap_or_default()
+    }
+
+    /// Whether the connection is to be closed once its output is sent.
+    pub fn is_leaving(&self, id: PeerId) -> bool {
+        self.peers.get(&id).is_none_or(|peer| peer.leaving)
+    }
+
+    /// Refuses a peer for which too much waits: `with_transport` bytes were taken, not yet sent.
+    pub fn check_backlog(&self, id: PeerId, with_transport: usize) -> Result<(), LinkError> {
+        self.peers
+            .get(&id)
+            .map_or(Ok(()), |peer| peer.link.check_backlog(with_transport))
+    }
+
+    /// Looks at every peer's deadlines; returns those to close. Called about once a second.
+    pub fn tick(&mut self, now: Moment) -> Vec<(PeerId, LinkError)> {
+        let mut closed = Vec::new();
+        for (id, peer) in &mut self.peers {
+            match peer.tick(now) {
+                Ok(()) if peer.link.has_output() => self.dirty.push(*id),
+                Ok(()) => {}
+                Err(error) => closed.push((*id, error)),
+            }
+        }
+        closed
+    }
+
+    /// Data goes to its route's other end. A channel without one is being closed: the sender will
+    /// be told where to go on from.
+    fn forward(
+        &mut self,
+        from: PeerId,
+        channel: u16,
+        offset: u64,
+        bytes: &[u8],
+        outgoing: &mut Vec<Outgoing>,
+    ) {
+        let Some(route) = self
+            .peers
+            .get(&from)
+            .and_then(|peer| peer.routes.get(&channel))
+        else {
+            return;
+        };
+        let ((to, channel), tap) = (route.to, route.tap);
+        if let Some(tap) = tap {
+            outgoing.push(Outgoing::Tapped {
+                tap,
+                offset,
+                bytes: bytes.to_vec(),
+            });
+        }
+        if to.shard != from.shard {
+            let content = Content::Data(bytes.to_vec());
+            outgoing.push(Outgoing::Across(Parcel {
+                peer: to,
+                channel,
+                content,
+            }));
+        } else if let Some(peer) = self.peers.get_mut(&to) {
+            peer.send(channel, bytes);
+            self.dirty.push(to);
+        }
+    }
+
+    /// Credit goes back to whoever sends on the route.
+    fn credit(&mut self, from: PeerId, channel: u16, up_to: u64, outgoing: &mut Vec<Outgoing>) {
+        let Some(route) = self
+            .peers
+            .get(&from)
+            .and_then(|peer| peer.routes.get(&channel))
+        else {
+            return;
+        };
+        let (to, channel) = route.to;
+        if to.shard != from.shard {
+            let content = Content::Credit(up_to);
+            outgoing.push(Outgoing::Across(Parcel {
+                peer: to,
+                channel,
+                content,
+            }));
+        } else if let Some(peer) = self.peers.get_mut(&to) {
+            peer.link.grant(channel, up_to);
+            self.dirty.push(to);
+        }
+    }
+}
+
+impl Peer {
+    /// Turns a message into the hub's event.
+    fn message(&mut self, id: PeerId, json: &[u8], now: Moment) -> Result<Outgoing, LinkError> {
+        if !self.budget.take(now) {
+            return Err(LinkError::TooManyMessages);
+        }
+        let event = match self.stage {
+            Stage::Hello { by_link, role, .. } => {
+                self.stage = Stage::Talking(role);
+                let hello = Box::new(decode(json)?);
+                Event::Hello {
+                    peer: id,
+                    address: self.address,
+                    by_link,
+                    hello,
+                }
+            }
+            Stage::Talking(Role::Customer) => Event::FromCustomer {
+                peer: id,
+                message: decode(json)?,
+            },
+            Stage::Talking(Role::Console) => Event::FromConsole {
+                peer: id,
+                message: decode(json)?,
+            },
+        };
+        Ok(Outgoing::ToHub(event))
+    }
+}

@@ -1,0 +1,87 @@
+//! One peer of a ring thread, above its transport.
+
+use std::collections::HashMap;
+
+use super::budget::Budget;
+use crate::domain::limits::HELLO_WITHIN;
+use crate::domain::{Moment, PeerAddress};
+use crate::link::connection::Assembler;
+use crate::link::{Connection, LinkError};
+use crate::relay::hub::event::Tap;
+use crate::relay::hub::{PeerId, Role};
+
+/// What is expected of a peer next.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stage {
+    /// Its hello.
+    Hello {
+        /// When its transport was up.
+        since: Moment,
+        /// Not through a WebSocket.
+        by_link: bool,
+        /// What it will be.
+        role: Role,
+    },
+    /// Messages of its role.
+    Talking(Role),
+}
+
+/// Where a channel's data goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route {
+    /// Peer and channel.
+    pub to: (PeerId, u16),
+    /// Recorded here.
+    pub tap: Option<Tap>,
+}
+
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub link: Connection,
+    pub assembler: Assembler,
+    pub stage: Stage,
+    pub address: PeerAddress,
+    pub routes: HashMap<u16, Route>,
+    pub budget: Budget,
+    /// To be closed once its output is sent.
+    pub leaving: bool,
+}
+
+impl Peer {
+    pub fn new(address: PeerAddress, role: Option<Role>, now: Moment) -> Self {
+        let by_link = role.is_none();
+        let role = role.unwrap_or(Role::Customer);
+        Self {
+            link: Connection::new(now),
+            assembler: Assembler::default(),
+            stage: Stage::Hello {
+                since: now,
+                by_link,
+                role,
+            },
+            address,
+            routes: HashMap::new(),
+            budget: Budget::new(now),
+            leaving: false,
+        }
+    }
+
+    /// Queues data. All of it fits: the sender had no more credit than this channel gave it. On a
+    /// channel that was closed meanwhile it is dropped, and its sender told to go back.
+    pub fn send(&mut self, channel: u16, bytes: &[u8]) {
+        let sent = self.link.send(channel, bytes);
+        debug_assert!(
+            sent == bytes.len() || self.link.channel(channel).is_none(),
+            "credit of both sides of a route differs"
+        );
+    }
+
+    pub fn tick(&mut self, now: Moment) -> Result<(), LinkError> {
+        if let Stage::Hello { since, .. } = self.stage
+            && now.since(since) > HELLO_WITHIN
+        {
+            return Err(LinkError::NoHello);
+        }
+        self.link.tick(now)
+    }
+}

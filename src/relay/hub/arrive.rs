@@ -1,0 +1,261 @@
+//! Tickets and hellos: who is let in, as whom.
+
+use super::case::Case;
+use super::event::{Effect, PeerId, Record, SessionRecord};
+use super::log::Log;
+use super::peers::Who;
+use super::{Hub, Turn};
+use crate::control::request::TicketHolder;
+use crate::domain::entry::What;
+use crate::domain::facts::Kind;
+use crate::domain::limits::{KEEP_ALIVE_EVERY, SESSIONS_MAX, SESSIONS_PER_REPRESENTATIVE_MAX};
+use crate::domain::text::label;
+use crate::domain::turned::{KeyText, PuzzleAnswer, TurnedReason};
+use crate::domain::{Facts, Now, PeerAddress, SessionId, Text, Token};
+use crate::link::VERSION;
+use crate::link::message::{Hello, Purpose, ShellPosition, ToConsole, ToCustomer, Turned, Welcome};
+use crate::session::key::{self, Typed};
+use crate::session::{Presence, Session, state};
+
+impl Hub {
+    /// A WebSocket shows a ticket, which is used up by that.
+    pub(super) fn upgrade(&mut self, peer: PeerId, ticket: &Token, now: Now) {
+        let taken = self.tickets.remove(&ticket.fingerprint());
+        let holder = taken
+            .filter(|(until, _)| now.moment <= *until)
+            .map(|(_, holder)| holder);
+        let role = holder.as_ref().map(|holder| match holder {
+            TicketHolder::Console { .. } => super::Role::Console,
+            TicketHolder::Customer { .. } => super::Role::Customer,
+        });
+        if let Some(holder) = holder {
+            self.admitted.insert(peer, holder);
+        }
+        self.out.now(Effect::Admit { peer, role });
+    }
+
+    pub(super) fn hello(
+        &mut self,
+        peer: PeerId,
+        address: PeerAddress,
+        by_link: bool,
+        hello: Hello,
+        turn: &mut Turn<'_>,
+    ) {
+        let holder = self.admitted.remove(&peer);
+        let (lowest, highest) = hello.versions;
+        let is_console = matches!(holder, Some(TicketHolder::Console { .. }));
+        if !(lowest..=highest).contains(&VERSION) {
+            let versions = (VERSION, VERSION);
+            return self.turn_away(peer, is_console, TurnedReason::Version { versions });
+        }
+        let admitted = match (hello.purpose, holder) {
+            (
+                Purpose::Start {
+                    key: Some(key),
+                    facts,
+                    puzzle,
+                },
+                None,
+            ) if by_link => self.start_by_key(peer, address, &key, puzzle.as_ref(), facts, turn),
+            (Purpose::Start { facts, .. }, Some(TicketHolder::Customer { ak: Some(ak) })) => {
+                let typed = Typed::Token(ak);
+                self.start(peer, address, Kind::Chat, &typed, None, facts, turn)
+            }
+            (
+                Purpose::Resume {
+                    session,
+                    token,
+                    entries,
+                    shells,
+                },
+                holder,
+            ) if by_link || matches!(holder, Some(TicketHolder::Customer { ak: None })) => {
+                self.resume(peer, session, token, entries, &shells, turn.now)
+            }
+            (
+                Purpose::Console { shells },
+                Some(TicketHolder::Console {
+                    account,
+                    name,
+                    sign_in,
+                }),
+            ) => {
+                self.console_arrived(peer, account, name, sign_in, &shells, turn.now);
+                Ok(())
+            }
+            _ => Err(TurnedReason::Ticket),
+        };
+        if let Err(reason) = admitted {
+            self.turn_away(peer, is_console, reason);
+        }
+    }
+
+    fn turn_away(&mut self, peer: PeerId, is_console: bool, reason: TurnedReason) {
+        let turned = Turned { reason };
+        if is_console {
+            self.out.say(peer, &ToConsole::Turned(turned));
+        } else {
+            self.out.say(peer, &ToCustomer::Turned(turned));
+        }
+        self.out.now(Effect::HangUp { peer });
+    }
+
+    fn start_by_key(
+        &mut self,
+        peer: PeerId,
+        address: PeerAddress,
+        key: &KeyText,
+        puzzle: Option<&PuzzleAnswer>,
+        facts: Facts,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), TurnedReason> {
+        self.start(
+            peer,
+            address,
+            Kind::Client,
+            &key::read(key),
+            puzzle,
+            facts,
+            turn,
+        )
+    }
+
+    /// Uses a key up and begins its session.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a different fact of one arrival"
+    )]
+    fn start(
+        &mut self,
+        peer: PeerId,
+        address: PeerAddress,
+        kind: Kind,
+        typed: &Typed,
+        puzzle: Option<&PuzzleAnswer>,
+        facts: Facts,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), TurnedReason> {
+        let key = self.find_key(typed, address, puzzle, turn)?;
+        let theirs = self
+            .cases
+            .values()
+            .filter(|case| case.record.owner == key.account)
+            .count();
+        if self.cases.len() >= SESSIONS_MAX || theirs >= SESSIONS_PER_REPRESENTATIVE_MAX {
+            return Err(TurnedReason::Full);
+        }
+        self.keys.take(&key.ak.fingerprint());
+        let token = Token::from_random(turn.bytes());
+        let record = SessionRecord {
+            session: SessionId::from_random(turn.bytes()),
+            owner: key.account,
+            owner_name: key.name,
+            kind,
+            facts: cleaned(&facts),
+            public_address: Text::try_from(address.ip().to_string().as_str()).unwrap_or_default(),
+            resume: token.fingerprint(),
+            started: turn.now.stamp,
+            accepted: false,
+            allowed: Vec::new(),
+            next_shell: 1,
+        };
+        let session = record.session;
+        let state = Session::Waiting {
+            customer: Presence::Here,
+        };
+        let mut case = Case::new(record.clone(), state, Log::default());
+        case.customer = Some(peer);
+        case.console = self.seats.get(&key.account).and_then(|seat| seat.peer);
+        self.peers.insert(peer, Who::Customer(session));
+        let out = &mut self.out;
+        case.must_record(
+            out,
+            Record::Started {
+                session: Box::new(record),
+                ak: key.ak,
+            },
+        );
+        case.to_customer(out, &ToCustomer::Welcome(welcome(turn.now)));
+        case.present(out, token);
+        case.log(out, turn.now, case.by_customer(), What::Arrived);
+        case.show(out);
+        self.cases.insert(session, case);
+        Ok(())
+    }
+
+    /// A customer's program comes back to its session.
+    fn resume(
+        &mut self,
+        peer: PeerId,
+        session: SessionId,
+        token: Token,
+        entries: u32,
+        shells: &[ShellPosition],
+        now: Now,
+    ) -> Result<(), TurnedReason> {
+        let case = self.cases.get_mut(&session).ok_or(TurnedReason::Session)?;
+        if !case.is_resumed_by(&token) {
+            return Err(TurnedReason::Session);
+        }
+        let out = &mut self.out;
+        let old = case.customer.replace(peer);
+        if let Some(old) = old {
+            // The old connection may look alive for minutes. Its `Left` still says where its
+            // channels stood.
+            out.now(Effect::HangUp { peer: old });
+        }
+        self.peers.insert(peer, Who::Customer(session));
+        let was_away = !case.state.customer_is_here();
+        case.advance(state::Event::CustomerBack)
+            .expect("a case that is held has not ended");
+        case.to_customer(out, &ToCustomer::Welcome(welcome(now)));
+        case.present(out, token);
+        case.replay_to_customer(out, entries);
+        for position in shells {
+            case.customer_side_returned(out, old, position.shell, position.received);
+        }
+        let ended: Vec<_> = case.shells.keys().copied().collect();
+        for id in ended
+            .into_iter()
+            .filter(|id| shells.iter().all(|listed| listed.shell != *id))
+        {
+            let what = case.shell_closed(id);
+            case.close_shell(out, now, case.by_customer(), id, what);
+        }
+        let unknown = shells
+            .iter()
+            .filter(|listed| !case.shells.contains_key(&listed.shell));
+        for shell in unknown.map(|listed| listed.shell).collect::<Vec<_>>() {
+            case.to_customer(out, &ToCustomer::ShellClose { shell });
+        }
+        if was_away {
+            case.log(out, now, case.by_customer(), What::CustomerBack);
+        }
+        case.show(out);
+        case.join_all(out, &mut self.peers);
+        Ok(())
+    }
+}
+
+/// What lets a peer in.
+pub(super) fn welcome(now: Now) -> Welcome {
+    Welcome {
+        version: VERSION,
+        at: now.stamp,
+        keep_alive_seconds: u32::try_from(KEEP_ALIVE_EVERY.as_secs()).unwrap_or(u32::MAX),
+    }
+}
+
+/// Facts without control characters: they are shown on pages and terminals.
+fn cleaned(facts: &Facts) -> Facts {
+    let private_address = facts.private_address.parse::<std::net::IpAddr>();
+    Facts {
+        customer: label(&facts.customer),
+        computer: label(&facts.computer),
+        platform: label(&facts.platform),
+        private_address: private_address
+            .map(|address| Text::try_from(address.to_string().as_str()).unwrap_or_default())
+            .unwrap_or_default(),
+    }
+}

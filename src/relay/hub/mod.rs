@@ -1,0 +1,261 @@
+//! Every decision about peers, queues and sessions. Pure: events in, effects out; time and
+//! randomness are arguments. The relay runs it on a thread of its own, the simulator in a loop.
+//!
+//! What must be on record (who joined whom, what was allowed, which keys exist) is put into a
+//! batch, and the effects that show it wait until the recorder acknowledges that batch: see
+//! [`out::Out`] and [`case::Case::emit`]. Start at [`Hub::handle`].
+
+pub mod event;
+
+mod arrive;
+mod case;
+mod console;
+mod customer;
+mod keys;
+mod log;
+mod orders;
+mod out;
+mod peers;
+mod shell;
+mod shells;
+
+use std::collections::{BTreeMap, HashMap};
+
+pub use event::{Effect, Event, PeerId, Record, Role};
+
+use self::case::Case;
+use self::console::Seat;
+use self::event::{KeyRecord, SessionRecord};
+use self::keys::Keys;
+use self::log::Log;
+use self::out::Out;
+use self::peers::{Peers, Who};
+use crate::control::request::TicketHolder;
+use crate::domain::entry::{Author, EndReason, What};
+use crate::domain::limits::{CUSTOMER_RETURN_WITHIN, REPRESENTATIVE_RETURN_WITHIN};
+use crate::domain::token::Fingerprint;
+use crate::domain::{AccountId, Entry, Moment, Now, SessionId};
+use crate::session::{Guesses, Presence, Session, consent, state};
+
+/// One turn's clock and randomness.
+pub struct Turn<'a> {
+    /// Both clocks.
+    pub now: Now,
+    /// Fills a buffer with cryptographic random bytes.
+    pub random: &'a mut dyn FnMut(&mut [u8]),
+}
+
+impl Turn<'_> {
+    fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        (self.random)(&mut bytes);
+        bytes
+    }
+}
+
+/// Everything that is decided in one place.
+#[derive(Debug, Default)]
+pub struct Hub {
+    cases: BTreeMap<SessionId, Case>,
+    seats: HashMap<AccountId, Seat>,
+    peers: Peers,
+    /// WebSockets that showed a ticket and have not said hello.
+    admitted: HashMap<PeerId, TicketHolder>,
+    tickets: HashMap<Fingerprint, (Moment, TicketHolder)>,
+    keys: Keys,
+    guesses: Guesses,
+    out: Out,
+}
+
+/// What the store remembers when the relay starts.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// Keys neither used nor expired.
+    pub keys: Vec<KeyRecord>,
+    /// Sessions that are not over, with the latest of their log.
+    pub sessions: Vec<(SessionRecord, Vec<Entry>)>,
+}
+
+impl Hub {
+    /// Goes on from what the store remembers. Everybody is away and may come back.
+    pub fn restore(memory: Memory, turn: &mut Turn<'_>) -> Self {
+        let mut hub = Self::default();
+        for key in memory.keys {
+            hub.keys.insert(key);
+        }
+        let now = turn.now;
+        let customer = Presence::Away {
+            until: now.moment + CUSTOMER_RETURN_WITHIN,
+        };
+        let owner = Presence::Away {
+            until: now.moment + REPRESENTATIVE_RETURN_WITHIN,
+        };
+        for (record, entries) in memory.sessions {
+            let state = if record.accepted {
+                Session::Accepted { customer, owner }
+            } else {
+                Session::Waiting { customer }
+            };
+            let mut case = Case::new(record, state, Log::restore(entries));
+            case.log(
+                &mut hub.out,
+                now,
+                Author::Appliance,
+                What::ApplianceRestarted,
+            );
+            hub.cases.insert(case.id(), case);
+        }
+        hub
+    }
+
+    /// Takes one event; [`Self::take_effects`] says what to do.
+    pub fn handle(&mut self, event: Event, turn: &mut Turn<'_>) {
+        match event {
+            Event::Upgrade { peer, ticket } => self.upgrade(peer, &ticket, turn.now),
+            Event::Hello {
+                peer,
+                address,
+                by_link,
+                hello,
+            } => {
+                self.hello(peer, address, by_link, *hello, turn);
+            }
+            Event::FromCustomer { peer, message } => {
+                // A peer that was turned away may still have something under way.
+                if let Some(Who::Customer(session)) = self.peers.who(peer) {
+                    self.from_customer(session, peer, message, turn.now);
+                }
+            }
+            Event::FromConsole { peer, message } => {
+                if let Some(Who::Console(account)) = self.peers.who(peer) {
+                    self.from_console(account, peer, message, turn);
+                }
+            }
+            Event::Left { peer, channels } => self.left(peer, &channels, turn.now),
+            Event::ChannelClosed {
+                peer,
+                channel,
+                stood,
+            } => {
+                for case in self.cases.values_mut() {
+                    if case.customer == Some(peer) || case.console == Some(peer) {
+                        case.channel_closed(peer, channel, &stood);
+                        case.join_all(&mut self.out, &mut self.peers);
+                    }
+                }
+            }
+            Event::Recorded { through } => self.recorded(through),
+            Event::TranscriptFailed { tap } => {
+                if let Some(case) = self.cases.get_mut(&tap.session) {
+                    case.transcript_failed(&mut self.out, turn.now, tap.shell);
+                }
+            }
+            Event::Order { id, order } => self.order(id, order, turn),
+            Event::TimePassed => self.time_passed(turn.now),
+        }
+    }
+
+    /// What the last events brought about, in order.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        self.out.take()
+    }
+
+    /// A peer's connection is gone.
+    fn left(&mut self, peer: PeerId, channels: &[(u16, crate::link::channel::Channel)], now: Now) {
+        self.admitted.remove(&peer);
+        match self.peers.remove(peer) {
+            None => {}
+            Some(Who::Customer(session)) => self.customer_left(session, peer, channels, now),
+            Some(Who::Console(account)) => self.console_left(account, peer, channels, now),
+        }
+    }
+
+    fn recorded(&mut self, through: u64) {
+        self.out.recorded(through);
+        for case in self.cases.values_mut() {
+            case.flush(&mut self.out);
+        }
+    }
+
+    /// Deadlines: lost connections, unanswered questions, old tickets and keys.
+    fn time_passed(&mut self, now: Now) {
+        self.tickets.retain(|_, (until, _)| *until >= now.moment);
+        self.keys.forget(now.stamp);
+        let due: Vec<SessionId> = self.cases.keys().copied().collect();
+        for session in due {
+            self.case_time_passed(session, now);
+        }
+    }
+
+    fn case_time_passed(&mut self, session: SessionId, now: Now) {
+        let Some(case) = self.cases.get_mut(&session) else {
+            return;
+        };
+        let at = now.moment;
+        for (tool, _, prompt) in case.consents_after(consent::Event::TimePassed { at }) {
+            case.wanted = None;
+            case.log(
+                &mut self.out,
+                now,
+                Author::Appliance,
+                What::Unanswered { tool },
+            );
+            case.ask_is_over(&mut self.out, prompt);
+        }
+        let before = case.state;
+        let after = before
+            .after(state::Event::TimePassed { at })
+            .unwrap_or(before);
+        if after == before {
+            return;
+        }
+        match after {
+            Session::Ended(reason) => self.end_case(session, now, Author::Appliance, reason),
+            Session::Waiting { .. } => {
+                self.requeue(session, now, Author::Appliance, What::Requeued);
+            }
+            Session::Accepted { .. } => case.state = after,
+        }
+    }
+
+    /// Puts an accepted session back into the queue: everything granted is withdrawn with it.
+    fn requeue(&mut self, session: SessionId, now: Now, by: Author, what: What) {
+        let Some(case) = self.cases.get_mut(&session) else {
+            return;
+        };
+        case.withdraw_everything(&mut self.out, now, &by);
+        case.log_step(&mut self.out, now, by, what);
+        // The state machine agreed before, or decides so here.
+        if case.advance(state::Event::Hold).is_ok() {
+            case.record_standing(&mut self.out, now);
+        }
+        case.introduce(&mut self.out);
+        case.show(&mut self.out);
+    }
+
+    /// Ends a session for everybody.
+    fn end_case(&mut self, session: SessionId, now: Now, by: Author, reason: EndReason) {
+        let Some(mut case) = self.cases.remove(&session) else {
+            return;
+        };
+        if let Some(peer) = case.customer {
+            self.peers.remove(peer);
+        }
+        case.end(&mut self.out, now, by, reason);
+        case.hand_over(&mut self.out);
+    }
+}
+
+impl Case {
+    /// Closes every shell and takes every permission back (SL-21, SL-23).
+    fn withdraw_everything(&mut self, out: &mut Out, now: Now, by: &Author) {
+        self.wanted = None;
+        for (tool, outcome, prompt) in self.consents_after(consent::Event::Revoke) {
+            if outcome == consent::Outcome::Withdrawn {
+                self.log(out, now, by.clone(), What::Withdrawn { tool });
+                self.ask_is_over(out, prompt);
+            }
+        }
+        self.close_all_shells(out, now, by);
+    }
+}

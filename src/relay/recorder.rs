@@ -1,0 +1,303 @@
+//! Puts what the hub decided on record: state and its audit rows in one transaction.
+//!
+//! A thread of its own, since SQLite blocks. Several batches share a transaction when they wait
+//! together. What is on record is told by a number, so that the hub never has to wait to hear it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, Sender};
+
+use super::clock::stamp;
+use super::hub::Record;
+use super::hub::event::Tap;
+use crate::audit::{self, Actor};
+use crate::domain::entry::What;
+use crate::domain::limits::RECORDER_BATCH_MAX;
+use crate::domain::text::label;
+use crate::domain::token::Fingerprint;
+use crate::domain::{Entry, SessionId, Stamp};
+use crate::store::session_keys::SessionKeyRow;
+use crate::store::sessions::{SavedState, SessionRow, Standing};
+use crate::store::{Database, StoreError, entries, session_keys, sessions, transcripts};
+
+/// Something to put on record.
+#[derive(Debug)]
+pub enum Work {
+    /// A batch of the hub's, to be acknowledged.
+    Batch {
+        /// Its number.
+        number: u64,
+        /// What, in order.
+        records: Vec<Record>,
+    },
+    /// A transcript begins.
+    TranscriptBegan {
+        /// Whose.
+        tap: Tap,
+        /// Its file's name.
+        file: String,
+        /// When.
+        at: Stamp,
+    },
+    /// A transcript is complete and on the disk.
+    TranscriptEnded {
+        /// Whose.
+        tap: Tap,
+        /// Its length.
+        bytes: u64,
+        /// Of the whole file.
+        sha256: Fingerprint,
+    },
+}
+
+/// How far the recorder got, and a bell that never blocks it.
+#[derive(Clone, Debug)]
+pub struct Acknowledged {
+    /// Number of the last batch on record.
+    pub through: Arc<AtomicU64>,
+    /// Rung after every transaction; holds one ring.
+    pub bell: Sender<()>,
+}
+
+/// Wait after a transaction that failed for want of room or a lock.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// Runs until every sender of `work` is gone, and has everything on record then.
+pub fn run(mut database: Database, work: &Receiver<Work>, acknowledged: &Acknowledged) {
+    while let Ok(first) = work.recv() {
+        let mut batch = vec![first];
+        batch.extend(work.try_iter().take(RECORDER_BATCH_MAX - 1));
+        commit(&mut database, &batch);
+        let numbers = batch.iter().filter_map(|work| match work {
+            Work::Batch { number, .. } => Some(*number),
+            Work::TranscriptBegan { .. } | Work::TranscriptEnded { .. } => None,
+        });
+        if let Some(last) = numbers.max() {
+            acknowledged.through.store(last, Ordering::Release);
+            // Full means that the bell is rung already.
+            let _ = acknowledged.bell.try_send(());
+        }
+    }
+}
+
+/// Commits all of `batch`. Nothing is acknowledged that is not on record: want of room is waited
+/// out, while queues fill and peers are no longer read.
+fn commit(database: &mut Database, batch: &[Work]) {
+    loop {
+        let done = database.write(|tx| {
+            for work in batch {
+                apply(tx, work)?;
+            }
+            Ok::<_, StoreError>(())
+        });
+        match done {
+            Ok(()) => return,
+            Err(error) if batch.len() == 1 && is_refused(&error) => {
+                // Our own inconsistency: retrying for ever would stop the appliance for one row.
+                tracing::error!(%error, "record_refused");
+                return;
+            }
+            Err(error) if is_refused(&error) => {
+                for work in batch {
+                    commit(database, std::slice::from_ref(work));
+                }
+                return;
+            }
+            Err(error) => {
+                tracing::error!(%error, "record_delayed");
+                std::thread::sleep(RETRY_AFTER);
+            }
+        }
+    }
+}
+
+/// Whether the store will refuse this however often it is tried.
+fn is_refused(error: &StoreError) -> bool {
+    use rusqlite::ErrorCode::{ConstraintViolation, DatabaseCorrupt, NotADatabase, TypeMismatch};
+    match error {
+        StoreError::Busy { .. } | StoreError::Unreadable { .. } => false,
+        StoreError::Sqlite(error) => error.sqlite_error_code().is_some_and(|code| {
+            matches!(
+                code,
+                ConstraintViolation | DatabaseCorrupt | NotADatabase | TypeMismatch
+            )
+        }),
+        _ => true,
+    }
+}
+
+type Tx<'a> = rusqlite::Transaction<'a>;
+
+fn apply(tx: &Tx<'_>, work: &Work) -> Result<(), StoreError> {
+    match work {
+        Work::Batch { records, .. } => records.iter().try_for_each(|record| put(tx, record)),
+        Work::TranscriptBegan { tap, file, at } => {
+            transcripts::start(tx, tap.session, tap.shell, file, *at)
+        }
+        Work::TranscriptEnded { tap, bytes, sha256 } => {
+            let at = stamp();
+            transcripts::end(tx, tap.session, tap.shell, *bytes, sha256, at)?;
+            let event = audit::Event::ShellClosed {
+                session: tap.session,
+                shell: tap.shell,
+                bytes: *bytes,
+                sha256: *sha256,
+            };
+            audit::append(tx, at, &Actor::Appliance, &event)
+        }
+    }
+}
+
+fn put(tx: &Tx<'_>, record: &Record) -> Result<(), StoreError> {
+    match record {
+        Record::KeyCreated(key) => {
+            session_keys::put(
+                tx,
+                &SessionKeyRow {
+                    digits: key.digits.as_str().to_owned(),
+                    ak: key.ak.clone(),
+                    account: key.account,
+                    created: key.created,
+                    expires: key.expires,
+                },
+            )?;
+            let event = audit::Event::KeyCreated {
+                account: key.account,
+                digits: u8::try_from(key.digits.len()).unwrap_or(u8::MAX),
+                expires: key.expires,
+            };
+            let actor = Actor::Account {
+                id: key.account,
+                name: key.name.clone(),
+            };
+            audit::append(tx, key.created, &actor, &event)
+        }
+        Record::Started { session, ak } => {
+            if !session_keys::take(tx, ak, session.started)? {
+                // It expired between the hub's look and this one; the hub's is what counts.
+                tracing::warn!(session = %session.session, "key_gone_at_start");
+            }
+            let row = SessionRow {
+                id: session.session,
+                owner: session.owner,
+                owner_name: session.owner_name.clone(),
+                kind: session.kind,
+                facts: session.facts.clone(),
+                public_address: session.public_address.clone(),
+                resume: session.resume,
+                started: session.started,
+                accepted: None,
+                state: SavedState::Waiting,
+                allowed: session.allowed.clone(),
+                next_shell: session.next_shell,
+            };
+            sessions::start(tx, &row)?;
+            let event = audit::Event::SessionStarted {
+                session: row.id,
+                owner: row.owner,
+                kind: row.kind,
+                customer: row.facts.customer,
+                address: row.public_address,
+            };
+            audit::append(
+                tx,
+                row.started,
+                &Actor::Customer { session: row.id },
+                &event,
+            )
+        }
+        Record::Entry { session, entry } => put_entry(tx, *session, entry),
+        Record::Changed {
+            session,
+            accepted,
+            allowed,
+            next_shell,
+            at,
+        } => {
+            let state = if *accepted {
+                sessions::accept(tx, *session, *at)?;
+                SavedState::Accepted
+            } else {
+                SavedState::Waiting
+            };
+            let standing = Standing {
+                state,
+                allowed,
+                next_shell: *next_shell,
+            };
+            sessions::save(tx, *session, &standing)
+        }
+        Record::Ended {
+            session,
+            reason,
+            at,
+        } => {
+            sessions::end(tx, *session, *reason, *at)?;
+            let event = audit::Event::SessionEnded {
+                session: *session,
+                reason: *reason,
+            };
+            audit::append(tx, *at, &Actor::Appliance, &event)
+        }
+    }
+}
+
+/// A line of a log, pinned by the chain; steps that change who may do what stand there by name.
+fn put_entry(tx: &Tx<'_>, session: SessionId, entry: &Entry) -> Result<(), StoreError> {
+    entries::append(tx, session, entry)?;
+    let actor = Actor::Appliance;
+    audit::append(tx, entry.at, &actor, &audit::Event::entry(session, entry))?;
+    let step = match &entry.what {
+        What::Allowed { tool } => audit::Event::ConsentGiven {
+            session,
+            tool: *tool,
+        },
+        What::Refused { tool } => audit::Event::ConsentRefused {
+            session,
+            tool: *tool,
+            unanswered: false,
+        },
+        What::Unanswered { tool } => audit::Event::ConsentRefused {
+            session,
+            tool: *tool,
+            unanswered: true,
+        },
+        What::ShellOpened { shell } => audit::Event::ShellOpened {
+            session,
+            shell: *shell,
+        },
+        What::SharingStopped => audit::Event::SharingStopped { session },
+        What::Held | What::Requeued => audit::Event::SessionQueued { session },
+        What::Accepted => {
+            let owner = sessions::one(tx, session)?.map(|summary| summary.owner);
+            let Some(owner) = owner else { return Ok(()) };
+            audit::Event::SessionAccepted { session, owner }
+        }
+        What::Arrived
+        | What::Chat { .. }
+        | What::Asked { .. }
+        | What::Withdrawn { .. }
+        | What::ShellClosed { .. }
+        | What::ShellFailed { .. }
+        | What::CustomerLost
+        | What::CustomerBack
+        | What::RepresentativeLost
+        | What::RepresentativeBack
+        | What::ApplianceRestarted
+        | What::Ended { .. } => return Ok(()),
+    };
+    let actor = match &entry.by {
+        crate::domain::Author::Customer(_) => Actor::Customer { session },
+        crate::domain::Author::Representative(name) => {
+            let owner = sessions::one(tx, session)?.map(|summary| summary.owner);
+            owner.map_or(Actor::Appliance, |id| Actor::Account {
+                id,
+                name: label(name),
+            })
+        }
+        crate::domain::Author::Appliance => Actor::Appliance,
+    };
+    audit::append(tx, entry.at, &actor, &step)
+}

@@ -1,0 +1,358 @@
+//! Puts the relay together, runs it, and takes it apart with nothing lost.
+
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+
+use crossbeam::channel::{Receiver, bounded};
+
+use super::clock::{Clock, stamp};
+use super::control::{self, Control};
+use super::hub::event::{KeyRecord, SessionRecord};
+use super::hub::{Hub, Memory, Turn};
+use super::hub_thread::{Answers, HubThread, random};
+use super::identities::{Identities, KeysError};
+use super::recorder::{self, Acknowledged};
+use super::shard::{Setting, Shard, ShardHandle};
+use super::transcripts;
+use crate::audit::{self, Actor};
+use crate::config::{Config, Paths, Ready};
+use crate::domain::limits::{
+    ENTRIES_REPLAYED_MAX, HUB_QUEUE_MAX, RECORDER_QUEUE_MAX, SHARD_QUEUE_MAX, TRANSCRIPT_QUEUE_MAX,
+};
+use crate::domain::text::label;
+use crate::domain::{Stamp, Token};
+use crate::metrics::{Counters, Sandbox};
+use crate::net::Waker;
+use crate::store::sessions::SavedState;
+use crate::store::{Database, StoreError, accounts, entries, session_keys, sessions, settings};
+use crate::tls::{Configs, TlsError};
+
+/// Sockets that the supervisor bound.
+pub struct Sockets {
+    /// One for each ring thread, on the same port.
+    pub https: Vec<TcpListener>,
+    /// The one that redirects.
+    pub http: Option<TcpListener>,
+    /// For our own programs.
+    pub control: UnixListener,
+}
+
+/// Why the relay does not start. Ends the program with this line.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// No store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Keys that TLS does not take.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// No listener was handed over.
+    #[error("no HTTPS listener was handed over; start this program through the supervisor")]
+    NoListener,
+    /// The system refused a thread or an event.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// A relay that is ready to serve.
+pub struct Relay {
+    threads: Threads,
+    ready: Ready,
+}
+
+struct Threads {
+    shards: Vec<JoinHandle<()>>,
+    hub: JoinHandle<()>,
+    transcripts: JoinHandle<()>,
+    recorder: JoinHandle<()>,
+    stop: Arc<AtomicBool>,
+    stop_hub: crossbeam::channel::Sender<()>,
+    handles: Vec<ShardHandle>,
+    /// Rung when a thread ended that should not have.
+    failed: Receiver<()>,
+    store: std::path::PathBuf,
+}
+
+impl Relay {
+    /// Opens keys and store and starts every thread. `sandbox` is what holds this program
+    /// already.
+    pub fn start(
+        config: &Config,
+        paths: &Paths,
+        sockets: Sockets,
+        sandbox: Sandbox,
+    ) -> Result<Self, StartError> {
+        if sockets.https.is_empty() {
+            return Err(StartError::NoListener);
+        }
+        let clock = Clock::start();
+        let identities = Identities::open_or_make(&paths.keys(), &names(config))?;
+        let configs = Arc::new(Configs::new(&identities.link, &identities.web)?);
+        let mut database = Database::create_or_migrate(&paths.store())?;
+        let setup = begin(&mut database, stamp())?;
+        let memory = remember(&database, stamp())?;
+        let ready = Ready {
+            error: None,
+            certificate: Some(identities.web.certificate_fingerprint()),
+            setup,
+        };
+
+        let count = u16::try_from(sockets.https.len()).unwrap_or(u16::MAX);
+        let (to_hub, events) = bounded(HUB_QUEUE_MAX);
+        let (to_recorder, work) = bounded(RECORDER_QUEUE_MAX);
+        let (to_transcripts, mail) = tokio::sync::mpsc::channel(TRANSCRIPT_QUEUE_MAX);
+        let (bell, rung) = bounded(1);
+        let (stop_hub, hub_stopped) = bounded(1);
+        let (fail, failed) = bounded(usize::from(count) + 3);
+        let acknowledged = Acknowledged {
+            through: Arc::new(AtomicU64::new(0)),
+            bell,
+        };
+        let counters = Arc::new(Counters::default());
+        let answers = Answers::default();
+        let stop = Arc::new(AtomicBool::new(false));
+
+        let mut handles = Vec::new();
+        let mut queues = Vec::new();
+        for _ in 0..count {
+            let (mail, queue) = bounded(SHARD_QUEUE_MAX);
+            let waker = Waker::new().map_err(std::io::Error::from)?;
+            handles.push(ShardHandle { mail, waker });
+            queues.push(queue);
+        }
+
+        let hub = Hub::restore(
+            memory,
+            &mut Turn {
+                now: clock.now(),
+                random: &mut random,
+            },
+        );
+        let hub_thread = HubThread {
+            events,
+            bell: rung,
+            acknowledged: acknowledged.clone(),
+            shards: handles.clone(),
+            recorder: to_recorder.clone(),
+            transcripts: to_transcripts.clone(),
+            answers: answers.clone(),
+            stop: hub_stopped,
+            clock,
+        };
+        let recorder = spawn("recorder", &fail, move || {
+            recorder::run(database, &work, &acknowledged);
+        })?;
+        let transcripts = {
+            let (folder, hub) = (paths.recordings(), to_hub.clone());
+            spawn("transcripts", &fail, move || {
+                transcripts::run(&folder, mail, &to_recorder, &hub);
+            })?
+        };
+        let hub = spawn("hub", &fail, move || hub_thread.run(hub))?;
+
+        let setting = Setting {
+            clock,
+            configs,
+            hub: to_hub.clone(),
+            transcripts: to_transcripts,
+            shards: handles.clone(),
+            counters: counters.clone(),
+            web_socket: paths.web_socket(),
+            site: config.site.clone(),
+            https_port: config.https_port,
+            stop: stop.clone(),
+        };
+        let mut http = sockets.http;
+        let mut shards = Vec::new();
+        for ((index, https), queue) in (0..count).zip(sockets.https).zip(queues) {
+            let (setting, plain) = (setting.clone(), http.take());
+            shards.push(spawn(&format!("shard-{index}"), &fail, move || {
+                let shard = Shard::new(index, setting, queue, https, plain);
+                if let Err(error) = shard.and_then(Shard::run) {
+                    tracing::error!(%error, "shard_failed");
+                }
+            })?);
+        }
+        drop(setting);
+
+        let control = Control {
+            hub: to_hub,
+            answers,
+            store: paths.store(),
+            config: config.clone(),
+            counters,
+            clock,
+            started: stamp(),
+            threads: count,
+            sandbox,
+            certificate: identities.web.certificate_fingerprint(),
+            link_key: identities.link.key_fingerprint(),
+        };
+        let listener = sockets.control;
+        thread::Builder::new()
+            .name("control-accept".into())
+            .spawn(move || control::run(&control, &listener))?;
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            threads = count,
+            "relay_started"
+        );
+        let store = paths.store();
+        Ok(Self {
+            threads: Threads {
+                shards,
+                hub,
+                transcripts,
+                recorder,
+                stop,
+                stop_hub,
+                handles,
+                failed,
+                store,
+            },
+            ready,
+        })
+    }
+
+    /// What the supervisor is told.
+    pub fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
+    /// Rung when a thread ended that should not have.
+    pub fn failed(&self) -> Receiver<()> {
+        self.threads.failed.clone()
+    }
+
+    /// Stops reading from peers, then puts everything that was decided on record.
+    pub fn stop(self) {
+        let Threads {
+            shards,
+            hub,
+            transcripts,
+            recorder,
+            stop,
+            stop_hub,
+            handles,
+            failed,
+            store,
+        } = self.threads;
+        drop(failed);
+        stop.store(true, Ordering::Relaxed);
+        for handle in &handles {
+            handle.waker.wake();
+        }
+        for shard in shards {
+            let _ = shard.join();
+        }
+        // Dropping the hub drops the last sender of transcripts, and theirs the recorder's.
+        let _ = stop_hub.send(());
+        for thread in [hub, transcripts, recorder] {
+            let _ = thread.join();
+        }
+        let stopped = Database::open(&store).and_then(|mut database| {
+            let event = audit::Event::RelayStopped;
+            database.write(|tx| audit::append(tx, stamp(), &Actor::Appliance, &event))
+        });
+        if let Err(error) = stopped {
+            tracing::error!(%error, "stop_not_recorded");
+        }
+        tracing::info!("relay_stopped");
+    }
+}
+
+fn spawn(
+    name: &str,
+    fail: &crossbeam::channel::Sender<()>,
+    work: impl FnOnce() + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    let fail = fail.clone();
+    thread::Builder::new().name(name.into()).spawn(move || {
+        // Rings also while a panic unwinds: a relay that lost a thread must not pretend to serve.
+        let _ring = Ring(fail);
+        work();
+    })
+}
+
+struct Ring(crossbeam::channel::Sender<()>);
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        let _ = self.0.try_send(());
+    }
+}
+
+/// What the site is called, for its certificate.
+fn names(config: &Config) -> Vec<String> {
+    let mut names = vec![config.site.clone()];
+    let always = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    names.extend(always.into_iter().filter(|name| *name != config.site));
+    names
+}
+
+/// First records of a start; a one-time set-up token while there is no administrator.
+fn begin(database: &mut Database, at: Stamp) -> Result<Option<Token>, StoreError> {
+    database.write(|tx| {
+        audit::begin(tx, at)?;
+        let version = label(env!("CARGO_PKG_VERSION"));
+        audit::append(
+            tx,
+            at,
+            &Actor::Appliance,
+            &audit::Event::RelayStarted { version },
+        )?;
+        if accounts::any_administrator(tx)? {
+            return Ok(None);
+        }
+        let mut bytes = [0; 16];
+        random(&mut bytes);
+        let token = Token::from_random(bytes);
+        settings::put_setup_token(tx, &token.fingerprint())?;
+        audit::append(tx, at, &Actor::Appliance, &audit::Event::SetupLinkCreated)?;
+        Ok(Some(token))
+    })
+}
+
+/// Keys and sessions that are not over.
+fn remember(database: &Database, at: Stamp) -> Result<Memory, StoreError> {
+    database.read(|c| {
+        let mut memory = Memory::default();
+        for row in session_keys::unused(c, at)? {
+            let Some((account, _)) = accounts::by_id(c, row.account)? else {
+                continue;
+            };
+            memory.keys.push(KeyRecord {
+                digits: row.digits.as_str().try_into().unwrap_or_default(),
+                ak: row.ak,
+                account: row.account,
+                name: account.display_name.to_label(),
+                created: row.created,
+                expires: row.expires,
+            });
+        }
+        for row in sessions::unended(c)? {
+            let log = entries::last(c, row.id, ENTRIES_REPLAYED_MAX)?;
+            let record = SessionRecord {
+                session: row.id,
+                owner: row.owner,
+                owner_name: row.owner_name,
+                kind: row.kind,
+                facts: row.facts,
+                public_address: row.public_address,
+                resume: row.resume,
+                started: row.started,
+                accepted: row.state == SavedState::Accepted,
+                allowed: row.allowed,
+                next_shell: row.next_shell,
+            };
+            memory.sessions.push((record, log));
+        }
+        Ok(memory)
+    })
+}

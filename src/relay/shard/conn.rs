@@ -1,0 +1,163 @@
+//! One accepted connection: its encryption, and what it turned out to be.
+
+use std::net::SocketAddr;
+
+use crate::domain::{Moment, PeerAddress};
+use crate::http::websocket;
+use crate::net::StreamId;
+use crate::tls::pipe::Progress;
+use crate::tls::{Configs, Pipe, TlsError};
+
+/// What a connection is. It moves down this list only.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// TLS is not up, or the first request's head is not whole.
+    Head(Vec<u8>),
+    /// A WebSocket whose ticket the hub looks at.
+    Upgrading {
+        /// The client's, for the answer.
+        key: String,
+        /// What it sent too early.
+        early: Vec<u8>,
+    },
+    /// The link protocol.
+    Link,
+    /// The link protocol inside WebSocket messages.
+    Socket(websocket::Reader),
+    /// Handed over to the web side.
+    Page {
+        /// Our connection there.
+        web: StreamId,
+    },
+    /// Over; what was said is still being sent.
+    Done,
+}
+
+pub(super) struct Conn {
+    pub address: PeerAddress,
+    pub local: SocketAddr,
+    pub stage: Stage,
+    /// Not on the redirecting port.
+    pub encrypted: bool,
+    /// When it was accepted, or began to close.
+    pub since: Moment,
+    /// When bytes last moved.
+    pub moved: Moment,
+    /// Bytes with the kernel.
+    pub in_flight: usize,
+    pipe: Pipe,
+    output: Vec<u8>,
+}
+
+impl Conn {
+    pub fn new(address: PeerAddress, local: SocketAddr, encrypted: bool, now: Moment) -> Self {
+        Self {
+            address,
+            local,
+            stage: Stage::Head(Vec::new()),
+            encrypted,
+            since: now,
+            moved: now,
+            in_flight: 0,
+            pipe: Pipe::default(),
+            output: Vec::new(),
+        }
+    }
+
+    /// Takes bytes from the socket and appends what they hold to `plaintext`.
+    pub fn receive(
+        &mut self,
+        bytes: &[u8],
+        configs: &Configs,
+        plaintext: &mut Vec<u8>,
+        now: Moment,
+    ) -> Result<Progress, TlsError> {
+        self.moved = now;
+        if !self.encrypted {
+            plaintext.extend_from_slice(bytes);
+            return Ok(Progress::Open);
+        }
+        self.pipe.receive(bytes, configs, plaintext)
+    }
+
+    /// Whether the handshake just chose the link protocol.
+    pub fn is_fresh_link(&self) -> bool {
+        self.encrypted && matches!(self.stage, Stage::Head(_)) && self.pipe.is_link()
+    }
+
+    /// Whether it speaks the link protocol.
+    pub fn is_peer(&self) -> bool {
+        matches!(self.stage, Stage::Link | Stage::Socket(_))
+    }
+
+    /// Whether it was handed over.
+    pub fn is_page(&self) -> bool {
+        matches!(self.stage, Stage::Page { .. })
+    }
+
+    /// Queues plaintext.
+    pub fn push(&mut self, plaintext: &[u8]) {
+        if !self.encrypted {
+            self.output.extend_from_slice(plaintext);
+        } else if let Err(error) = self.pipe.send(plaintext) {
+            // Writing to memory; if it fails, the peer notices a gap and closes.
+            tracing::error!(%error, "encrypting_failed");
+        }
+    }
+
+    /// Queues whole frames.
+    pub fn push_link(&mut self, frames: &[u8]) {
+        if frames.is_empty() {
+            return;
+        }
+        if matches!(self.stage, Stage::Socket(_)) {
+            let mut message = Vec::with_capacity(frames.len() + 10);
+            websocket::push_binary(&mut message, frames);
+            self.push(&message);
+        } else {
+            self.push(frames);
+        }
+    }
+
+    /// Queues the end of the WebSocket, if it is one.
+    pub fn push_close(&mut self) {
+        if matches!(self.stage, Stage::Socket(_)) {
+            let mut message = Vec::new();
+            websocket::push_close(&mut message);
+            self.push(&message);
+        }
+    }
+
+    /// Nothing more will be said.
+    pub fn end(&mut self) {
+        if self.encrypted {
+            self.pipe.end();
+        }
+    }
+
+    /// Everything to be sent now.
+    pub fn take_output(&mut self) -> Vec<u8> {
+        if self.encrypted
+            && let Err(error) = self.pipe.take_ciphertext(&mut self.output)
+        {
+            tracing::error!(%error, "encrypting_failed");
+        }
+        std::mem::take(&mut self.output)
+    }
+
+    /// Takes a sent buffer back, unless it grew large for one burst.
+    pub fn reuse(&mut self, buffer: Vec<u8>) {
+        self.in_flight = 0;
+        if self.output.is_empty() && buffer.capacity() <= KEPT_BYTES_MAX && !self.is_idle_link() {
+            self.output = buffer;
+        }
+    }
+
+    /// An idle link keeps no buffer: there are thousands of them.
+    fn is_idle_link(&self) -> bool {
+        matches!(self.stage, Stage::Link)
+    }
+}
+
+/// A send buffer above this is not kept.
+const KEPT_BYTES_MAX: usize = 64 * 1024;

@@ -1,0 +1,654 @@
+//! A ring thread: sockets in front, exchange behind, nothing shared with other threads but queues.
+//!
+//! ```text
+//! ring ─ bytes ─> conn (TLS, first request) ─┬─ link, WebSocket ─> exchange ─> queues
+//!                                            └─ page ────────────> web's socket
+//! ```
+//!
+//! The loop never waits for another thread. What a full queue does not take stays in `pending`,
+//! and until it is gone no peer is read: that is how a slow store reaches the peers.
+
+mod conn;
+mod page;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, Sender, TrySendError};
+
+use self::conn::{Conn, Stage};
+use self::page::WebSide;
+use super::clock::Clock;
+use super::exchange::{Exchange, Outgoing, Parcel};
+use super::hub::{Effect, Event, PeerId, Role};
+use super::transcripts;
+use crate::domain::limits::{
+    CONNECTIONS_PER_ADDRESS_MAX, HELLO_WITHIN, LINGER_MAX, PAGE_IDLE_MAX, SHARD_TICK,
+};
+use crate::domain::{Moment, PeerAddress};
+use crate::http::head::First;
+use crate::http::websocket;
+use crate::http::{answer, head};
+use crate::metrics::Counters;
+use crate::net::{Completion, ListenerId, Ring, StreamId, Waker};
+use crate::tls::Configs;
+use crate::tls::pipe::Progress;
+
+/// What other threads send a shard.
+#[derive(Debug)]
+pub enum Mail {
+    /// The hub decided something for one of its peers.
+    Effect(Effect),
+    /// A peer on another shard sent something to one of its peers.
+    Parcel(Parcel),
+}
+
+/// How other threads reach a shard.
+#[derive(Clone, Debug)]
+pub struct ShardHandle {
+    /// Its queue.
+    pub mail: Sender<Mail>,
+    /// To be rung after sending.
+    pub waker: Waker,
+}
+
+/// What every shard is given.
+#[derive(Clone)]
+pub struct Setting {
+    /// Read once per turn.
+    pub clock: Clock,
+    /// Keys and certificates.
+    pub configs: Arc<Configs>,
+    /// For events.
+    pub hub: Sender<Event>,
+    /// For output of recorded shells.
+    pub transcripts: tokio::sync::mpsc::Sender<transcripts::Mail>,
+    /// All shards, itself included, by index.
+    pub shards: Vec<ShardHandle>,
+    /// Shown on the status page.
+    pub counters: Arc<Counters>,
+    /// Where pages are handed over.
+    pub web_socket: PathBuf,
+    /// For a redirect without a host.
+    pub site: String,
+    /// Where a redirect leads.
+    pub https_port: u16,
+    /// Set, and the waker rung, to stop.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// One ring thread's state.
+pub struct Shard {
+    index: u16,
+    setting: Setting,
+    ring: Ring,
+    mail: Receiver<Mail>,
+    /// The listener that only redirects, if it is this shard's.
+    plain: Option<ListenerId>,
+    exchange: Exchange,
+    conns: HashMap<StreamId, Conn>,
+    webs: HashMap<StreamId, WebSide>,
+    /// Connections per address that have not become links.
+    visitors: HashMap<IpAddr, usize>,
+    outgoing: Vec<Outgoing>,
+    pending: VecDeque<Outgoing>,
+    /// Streams to receive from once nothing is pending.
+    parked: Vec<StreamId>,
+    /// Listeners that found no descriptor.
+    deaf: Vec<ListenerId>,
+    plaintext: Vec<u8>,
+    ticked: Moment,
+}
+
+/// Wait while queues of other threads are full.
+const PENDING_WAIT: Duration = Duration::from_millis(1);
+
+impl Shard {
+    /// Takes its listeners; `plain` is the one that only redirects. To be called on the thread
+    /// that will run it.
+    pub fn new(
+        index: u16,
+        setting: Setting,
+        mail: Receiver<Mail>,
+        https: TcpListener,
+        plain: Option<TcpListener>,
+    ) -> std::io::Result<Self> {
+        let waker = setting.shards[usize::from(index)].waker.clone();
+        let mut ring = Ring::new(waker)?;
+        ring.listen(https);
+        let plain = plain.map(|socket| ring.listen(socket));
+        Ok(Self {
+            index,
+            setting,
+            ring,
+            mail,
+            plain,
+            exchange: Exchange::default(),
+            conns: HashMap::new(),
+            webs: HashMap::new(),
+            visitors: HashMap::new(),
+            outgoing: Vec::new(),
+            pending: VecDeque::new(),
+            parked: Vec::new(),
+            deaf: Vec::new(),
+            plaintext: Vec::new(),
+            ticked: Moment::default(),
+        })
+    }
+
+    /// Runs until told to stop.
+    pub fn run(mut self) -> std::io::Result<()> {
+        let mut completions = Vec::new();
+        while !self.setting.stop.load(Ordering::Relaxed) {
+            let limit = if self.pending.is_empty() {
+                SHARD_TICK
+            } else {
+                PENDING_WAIT
+            };
+            self.ring.wait(limit, &mut completions)?;
+            let now = self.setting.clock.moment();
+            for completion in completions.drain(..) {
+                self.complete(completion, now);
+            }
+            self.read_mail(now);
+            if now.since(self.ticked) >= SHARD_TICK {
+                self.ticked = now;
+                self.tick(now);
+            }
+            self.hand_on();
+            self.flush_peers();
+            self.hand_on();
+        }
+        Ok(())
+    }
+
+    fn complete(&mut self, completion: Completion, now: Moment) {
+        match completion {
+            Completion::Woken => {}
+            Completion::Accepted {
+                listener,
+                stream,
+                peer,
+            } => {
+                self.accepted(listener, stream, peer, now);
+            }
+            Completion::AcceptFailed { listener, error } => {
+                tracing::warn!(%error, "accept_failed");
+                self.deaf.push(listener);
+            }
+            Completion::Received { stream, lent } => {
+                if let Some(conn) = self.conns.get_mut(&stream) {
+                    let mut plaintext = std::mem::take(&mut self.plaintext);
+                    plaintext.clear();
+                    let bytes = self.ring.bytes(&lent);
+                    let progress = conn.receive(bytes, &self.setting.configs, &mut plaintext, now);
+                    self.ring.give_back(lent);
+                    match progress {
+                        Ok(progress) => self.plain(stream, &mut plaintext, progress, now),
+                        Err(error) => self.fault(stream, &error),
+                    }
+                    self.plaintext = plaintext;
+                } else {
+                    let bytes = self.ring.bytes(&lent).to_vec();
+                    self.ring.give_back(lent);
+                    self.from_web(stream, &bytes, now);
+                }
+            }
+            Completion::Sent { stream, buffer } => {
+                if let Some(conn) = self.conns.get_mut(&stream) {
+                    conn.moved = now;
+                    conn.reuse(buffer);
+                    self.flush(stream);
+                } else {
+                    self.web_sent(stream);
+                }
+            }
+            Completion::Ended { stream, error } => {
+                if let Some(error) = error {
+                    tracing::debug!(%error, "stream_failed");
+                }
+                if self.conns.contains_key(&stream) {
+                    self.drop_conn(stream);
+                } else {
+                    self.web_ended(stream);
+                }
+            }
+        }
+    }
+
+    fn accepted(
+        &mut self,
+        listener: ListenerId,
+        stream: StreamId,
+        (peer, local): (SocketAddr, SocketAddr),
+        now: Moment,
+    ) {
+        self.setting.counters.accepted.up();
+        let address = PeerAddress::new(peer);
+        let visitors = self.visitors.entry(address.ip()).or_default();
+        if *visitors >= CONNECTIONS_PER_ADDRESS_MAX {
+            tracing::info!(%address, limit = CONNECTIONS_PER_ADDRESS_MAX, "too_many_connections");
+            self.setting.counters.closed_for_fault.up();
+            return self.ring.close(stream);
+        }
+        *visitors += 1;
+        self.setting.counters.arriving.up();
+        let encrypted = self.plain != Some(listener);
+        self.conns
+            .insert(stream, Conn::new(address, local, encrypted, now));
+        self.ring.receive(stream);
+    }
+
+    /// Plaintext of a connection, by what the connection is.
+    fn plain(&mut self, stream: StreamId, plaintext: &mut [u8], progress: Progress, now: Moment) {
+        let Some(conn) = self.conns.get_mut(&stream) else {
+            return;
+        };
+        if progress == Progress::Open && conn.is_fresh_link() {
+            let address = conn.address;
+            conn.stage = Stage::Link;
+            self.setting.counters.arriving.down();
+            self.no_visitor(address);
+            self.exchange.add(self.peer(stream), address, None, now);
+        }
+        let Some(conn) = self.conns.get_mut(&stream) else {
+            return;
+        };
+        match &mut conn.stage {
+            Stage::Head(bytes) => {
+                bytes.extend_from_slice(plaintext);
+                if !bytes.is_empty() {
+                    self.classify(stream, now);
+                }
+            }
+            Stage::Link => self.link_bytes(stream, plaintext, now),
+            Stage::Socket(reader) => match reader.read(plaintext) {
+                Ok(pieces) => self.socket_pieces(stream, pieces, plaintext, now),
+                Err(error) => self.fault(stream, &error),
+            },
+            Stage::Upgrading { early, .. } => early.extend_from_slice(plaintext),
+            Stage::Page { .. } => self.to_web(stream, plaintext),
+            Stage::Done => {}
+        }
+        if progress == Progress::Ended {
+            return self.drop_conn(stream);
+        }
+        self.flush(stream);
+        self.go_on_receiving(stream);
+    }
+
+    /// Looks at a first request's head.
+    fn classify(&mut self, stream: StreamId, now: Moment) {
+        let Some(conn) = self.conns.get_mut(&stream) else {
+            return;
+        };
+        let Stage::Head(bytes) = &mut conn.stage else {
+            return;
+        };
+        if !conn.encrypted {
+            let reply = match head::plain(bytes) {
+                Ok(None) => return,
+                Ok(Some(plain)) => {
+                    answer::redirect(&plain, &self.setting.site, self.setting.https_port)
+                }
+                Err(error) => answer::refusal(error),
+            };
+            self.setting.counters.arriving.down();
+            return self.answer_and_close(stream, &reply);
+        }
+        match head::classify(bytes) {
+            Ok(None) => {}
+            Ok(Some(First::Page)) => {
+                let head = std::mem::take(bytes);
+                self.setting.counters.arriving.down();
+                self.open_page(stream, head, now);
+            }
+            Ok(Some(First::Link(link))) => {
+                conn.stage = Stage::Upgrading {
+                    key: link.key,
+                    early: Vec::new(),
+                };
+                let peer = self.peer(stream);
+                self.setting.counters.arriving.down();
+                let event = Event::Upgrade {
+                    peer,
+                    ticket: link.ticket,
+                };
+                self.outgoing.push(Outgoing::ToHub(event));
+            }
+            Err(error) => {
+                tracing::info!(address = %conn.address, %error, "request_refused");
+                self.setting.counters.arriving.down();
+                self.setting.counters.closed_for_fault.up();
+                self.answer_and_close(stream, &answer::refusal(error));
+            }
+        }
+    }
+
+    fn link_bytes(&mut self, stream: StreamId, plaintext: &[u8], now: Moment) {
+        let peer = self.peer(stream);
+        if let Err(error) = self
+            .exchange
+            .receive(peer, plaintext, now, &mut self.outgoing)
+        {
+            self.fault(stream, &error);
+        }
+    }
+
+    fn socket_pieces(
+        &mut self,
+        stream: StreamId,
+        pieces: Vec<websocket::Piece>,
+        plaintext: &[u8],
+        now: Moment,
+    ) {
+        for piece in pieces {
+            match piece {
+                websocket::Piece::Bytes(range) => {
+                    self.link_bytes(stream, &plaintext[range], now);
+                }
+                websocket::Piece::Ping(payload) => {
+                    let mut pong = Vec::new();
+                    websocket::push_pong(&mut pong, &payload);
+                    self.say(stream, &pong);
+                }
+                websocket::Piece::Close => return self.drop_conn(stream),
+            }
+        }
+    }
+
+    /// The hub's answer to a ticket.
+    fn admit(&mut self, peer: PeerId, role: Option<Role>, now: Moment) {
+        let stream = stream_of(peer);
+        let Some(conn) = self.conns.get_mut(&stream) else {
+            return;
+        };
+        let Stage::Upgrading { key, early } = &mut conn.stage else {
+            return;
+        };
+        let (key, mut early) = (std::mem::take(key), std::mem::take(early));
+        let Some(role) = role else {
+            self.setting.counters.closed_for_fault.up();
+            return self.answer_and_close(stream, &answer::bad_ticket());
+        };
+        let address = conn.address;
+        conn.stage = Stage::Socket(websocket::Reader::default());
+        self.no_visitor(address);
+        self.say(stream, &answer::switch(&key));
+        self.exchange.add(peer, address, Some(role), now);
+        self.plain(stream, &mut early, Progress::Open, now);
+    }
+
+    fn read_mail(&mut self, now: Moment) {
+        for mail in self
+            .mail
+            .try_iter()
+            .take(self.mail.len())
+            .collect::<Vec<_>>()
+        {
+            match mail {
+                Mail::Parcel(parcel) => self.exchange.deliver(parcel),
+                Mail::Effect(Effect::Admit { peer, role }) => self.admit(peer, role, now),
+                Mail::Effect(effect) => {
+                    let event = self.exchange.apply(effect);
+                    self.outgoing.extend(event.map(Outgoing::ToHub));
+                }
+            }
+        }
+    }
+
+    /// Once a second: deadlines.
+    fn tick(&mut self, now: Moment) {
+        for (peer, error) in self.exchange.tick(now) {
+            self.fault(stream_of(peer), &error);
+        }
+        let mut over = Vec::new();
+        for (stream, conn) in &self.conns {
+            let limit = match conn.stage {
+                Stage::Head(_) | Stage::Upgrading { .. } => HELLO_WITHIN,
+                Stage::Page { .. } => PAGE_IDLE_MAX,
+                Stage::Done => LINGER_MAX,
+                Stage::Link | Stage::Socket(_) => continue,
+            };
+            // A first request has to be whole in time, however slowly it drips.
+            let since = if conn.is_page() {
+                conn.moved
+            } else {
+                conn.since
+            };
+            if now.since(since) > limit {
+                over.push(*stream);
+            }
+        }
+        for stream in over {
+            if let Some(conn) = self.conns.get(&stream)
+                && matches!(conn.stage, Stage::Head(_))
+            {
+                let seconds = HELLO_WITHIN.as_secs();
+                tracing::info!(address = %conn.address, seconds, "no_request_in_time");
+                self.setting.counters.closed_for_fault.up();
+            }
+            self.drop_conn(stream);
+        }
+        for listener in std::mem::take(&mut self.deaf) {
+            self.ring.accept(listener);
+        }
+    }
+
+    /// Sends what peers have to hear.
+    fn flush_peers(&mut self) {
+        for peer in self.exchange.take_dirty() {
+            self.flush(stream_of(peer));
+        }
+    }
+
+    /// Sends what waits for a connection, unless a send is under way; then this is called again.
+    fn flush(&mut self, stream: StreamId) {
+        if self.ring.is_sending(stream) {
+            let peer = self.peer(stream);
+            let in_flight = self.conns.get(&stream).map_or(0, |conn| conn.in_flight);
+            if let Err(error) = self.exchange.check_backlog(peer, in_flight) {
+                self.fault(stream, &error);
+            }
+            return;
+        }
+        let peer = self.peer(stream);
+        let Some(conn) = self.conns.get_mut(&stream) else {
+            return;
+        };
+        let mut leaving = false;
+        if conn.is_peer() {
+            let output = self.exchange.take_output(peer);
+            conn.push_link(&output);
+            leaving = self.exchange.is_leaving(peer);
+        }
+        if leaving {
+            conn.push_close();
+            self.leave(stream);
+        }
+        let Some(conn) = self.conns.get_mut(&stream) else {
+            return;
+        };
+        let bytes = conn.take_output();
+        if bytes.is_empty() {
+            if matches!(conn.stage, Stage::Done) {
+                self.ring.finish(stream);
+            }
+            self.web_may_go_on(stream);
+            return;
+        }
+        conn.in_flight = bytes.len();
+        self.ring.send(stream, bytes);
+    }
+
+    /// Asks for more bytes, now or when other threads have taken what is pending.
+    fn go_on_receiving(&mut self, stream: StreamId) {
+        let Some(conn) = self.conns.get(&stream) else {
+            return;
+        };
+        let wants = match &conn.stage {
+            Stage::Upgrading { .. } => false,
+            Stage::Page { web } => self.webs.get(web).is_some_and(WebSide::has_room),
+            Stage::Head(_) | Stage::Link | Stage::Socket(_) | Stage::Done => true,
+        };
+        if !wants {
+            return;
+        }
+        if self.pending.is_empty() {
+            self.ring.receive(stream);
+        } else {
+            self.parked.push(stream);
+        }
+    }
+
+    /// Hands on what other threads have to do, in order, as far as their queues take it.
+    fn hand_on(&mut self) {
+        self.pending.extend(self.outgoing.drain(..));
+        while let Some(next) = self.pending.pop_front() {
+            if let Err(back) = self.try_hand_on(next) {
+                self.pending.push_front(back);
+                return;
+            }
+        }
+        for stream in std::mem::take(&mut self.parked) {
+            self.go_on_receiving(stream);
+        }
+    }
+
+    fn try_hand_on(&self, next: Outgoing) -> Result<(), Outgoing> {
+        match next {
+            Outgoing::ToHub(event) => match self.setting.hub.try_send(event) {
+                Err(TrySendError::Full(event)) => Err(Outgoing::ToHub(event)),
+                // The hub is gone: the relay is stopping.
+                Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
+            },
+            Outgoing::Across(parcel) => {
+                let shard = &self.setting.shards[usize::from(parcel.peer.shard)];
+                let sent = shard.mail.try_send(Mail::Parcel(parcel));
+                shard.waker.wake();
+                match sent {
+                    Err(TrySendError::Full(Mail::Parcel(parcel))) => Err(Outgoing::Across(parcel)),
+                    _ => Ok(()),
+                }
+            }
+            Outgoing::Tapped { tap, offset, bytes } => {
+                use tokio::sync::mpsc::error::TrySendError::Full;
+                let mail = transcripts::Mail::Output { tap, offset, bytes };
+                match self.setting.transcripts.try_send(mail) {
+                    Err(Full(transcripts::Mail::Output { tap, offset, bytes })) => {
+                        Err(Outgoing::Tapped { tap, offset, bytes })
+                    }
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// A peer broke a rule: says so in the log and closes, after an alert if there is one.
+    fn fault(&mut self, stream: StreamId, error: &dyn std::error::Error) {
+        let Some(conn) = self.conns.get(&stream) else {
+            return;
+        };
+        tracing::info!(address = %conn.address, reason = %error, "peer_closed");
+        self.setting.counters.closed_for_fault.up();
+        self.leave(stream);
+        self.flush(stream);
+    }
+
+    /// The connection is over for everybody but the kernel, which still sends what was said.
+    fn leave(&mut self, stream: StreamId) {
+        let peer = self.peer(stream);
+        let Some(conn) = self.conns.get_mut(&stream) else {
+            return;
+        };
+        let stage = std::mem::replace(&mut conn.stage, Stage::Done);
+        let address = conn.address;
+        conn.since = self.setting.clock.moment();
+        conn.end();
+        match stage {
+            Stage::Head(_) => {
+                self.setting.counters.arriving.down();
+                self.no_visitor(address);
+            }
+            Stage::Upgrading { .. } => {
+                self.no_visitor(address);
+                let channels = Vec::new();
+                self.outgoing
+                    .push(Outgoing::ToHub(Event::Left { peer, channels }));
+            }
+            Stage::Link | Stage::Socket(_) => {
+                let left = self.exchange.remove(peer);
+                self.outgoing.extend(left.map(Outgoing::ToHub));
+            }
+            Stage::Page { web } => {
+                self.setting.counters.pages.down();
+                self.no_visitor(address);
+                self.webs.remove(&web);
+                self.ring.close(web);
+            }
+            Stage::Done => {}
+        }
+    }
+
+    /// Closes at once.
+    fn drop_conn(&mut self, stream: StreamId) {
+        self.leave(stream);
+        self.conns.remove(&stream);
+        self.ring.close(stream);
+    }
+
+    /// Answers a first request here, and closes once that is sent. The arriving count has been
+    /// lowered by the caller.
+    fn answer_and_close(&mut self, stream: StreamId, reply: &[u8]) {
+        self.say(stream, reply);
+        if let Some(conn) = self.conns.get_mut(&stream) {
+            let address = conn.address;
+            let was_upgrading = matches!(conn.stage, Stage::Upgrading { .. });
+            conn.stage = Stage::Done;
+            conn.since = self.setting.clock.moment();
+            conn.end();
+            debug_assert!(!conn.is_peer());
+            self.no_visitor(address);
+            if was_upgrading {
+                tracing::info!(%address, "ticket_refused");
+            }
+        }
+        self.flush(stream);
+        self.go_on_receiving(stream);
+    }
+
+    /// Plaintext to a connection.
+    fn say(&mut self, stream: StreamId, plaintext: &[u8]) {
+        if let Some(conn) = self.conns.get_mut(&stream) {
+            conn.push(plaintext);
+        }
+    }
+
+    fn no_visitor(&mut self, address: PeerAddress) {
+        if let Some(count) = self.visitors.get_mut(&address.ip()) {
+            *count -= 1;
+            if *count == 0 {
+                self.visitors.remove(&address.ip());
+            }
+        }
+    }
+
+    fn peer(&self, stream: StreamId) -> PeerId {
+        PeerId {
+            shard: self.index,
+            slot: stream.slot,
+            generation: stream.generation,
+        }
+    }
+}
+
+fn stream_of(peer: PeerId) -> StreamId {
+    StreamId {
+        slot: peer.slot,
+        generation: peer.generation,
+    }
+}
