@@ -58,7 +58,7 @@ pub const REQUEST_HEAD_WITHIN: Duration = Duration::from_secs(30);
 /// From a request's head to the head of its answer, the request's body included.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Requests still running when the web side stops get this long.
-pub const WEB_STOP_WITHIN: Duration = Duration::from_millis(1_000);
+pub const WEB_STOP_WITHIN: Duration = Duration::from_secs(1);
 /// Jobs waiting for the web side's connection to the store.
 pub const WEB_STORE_QUEUE_MAX: usize = 256;
 /// Passwords hashed at once: each takes a core and 19 MiB.
