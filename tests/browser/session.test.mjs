@@ -303,6 +303,7 @@ test("a customer on a phone chats in the browser, loses nothing by a reload, and
   await customer.goto(url);
   await customer.getByRole("link", { name: "Yes" }).or(button(customer, "Yes")).click();
   await customer.getByRole("link", { name: "Start the chat" }).click();
+  await button(rita, "View").click();
   await button(rita, /^Accept/).first().click();
   const box = customer.getByRole("textbox");
   await box.fill("I am on my phone");
