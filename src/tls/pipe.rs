@@ -69,7 +69,7 @@ pub struct Pipe {
 }
 
 enum State {
-    /// No whole ClientHello yet.
+    /// No whole `ClientHello` yet.
     Accepting(Box<Acceptor>),
     Connected(Box<ServerConnection>),
     Refused,

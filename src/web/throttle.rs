@@ -130,7 +130,7 @@ mod tests {
             assert_eq!(throttle.begin(peer(last), "Admin", START), Ok(()));
         }
         let later = START + Duration::from_secs(60);
-        let wait = SIGN_IN_WINDOW - Duration::from_secs(60);
+        let wait = SIGN_IN_WINDOW.saturating_sub(Duration::from_secs(60));
         let refused = throttle.begin(peer(99), " admin", later);
         assert_eq!(refused, Err(SlowDown { wait }));
         assert_eq!(throttle.begin(peer(99), "other", later), Ok(()));

@@ -25,7 +25,8 @@ impl View {
         }
     }
 
-    /// The address of a script or style.
+    /// The address of a script or style. Templates reach functions through their view.
+    #[expect(clippy::unused_self, reason = "see above")]
     pub(crate) fn asset(&self, name: &str) -> String {
         assets::address(name)
     }
