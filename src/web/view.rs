@@ -6,7 +6,6 @@ use askama::Template;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use super::assets;
 use super::http::{Failure, SignedIn};
 use super::site::Site;
 
@@ -23,11 +22,6 @@ impl View {
         Self {
             site: site.config.site.clone(),
         }
-    }
-
-    /// The address of a script or style.
-    pub(crate) fn asset(&self, name: &str) -> String {
-        assets::address(name)
     }
 }
 

@@ -53,6 +53,22 @@ async fn a_failure_has_a_page_with_the_number_that_is_in_its_header() {
 }
 
 #[tokio::test]
+async fn a_panic_in_a_page_is_an_answer_and_the_next_request_is_served() {
+    let appliance = Appliance::new();
+    let broken = || async { panic!("a fault of ours") as &str };
+    let pages = Router::new().route("/", axum::routing::get(broken));
+    let router = crate::web::around(pages, appliance.site.clone());
+    for _ in 0..2 {
+        let request = Browser::get("/").0;
+        let answer = Answer::of(router.clone().oneshot(request).await.unwrap()).await;
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(answer.text.contains("Something went wrong on our side"));
+        assert!(!answer.text.contains("a fault of ours"));
+        assert!(answer.text.contains(answer.header("x-request-number")));
+    }
+}
+
+#[tokio::test]
 async fn too_long_a_body_and_a_wrong_method_say_so() {
     let appliance = Appliance::new();
     let form = format!("key={}", "1".repeat(100_000));
