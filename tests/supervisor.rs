@@ -1,6 +1,8 @@
 //! The supervisor with stand-ins for relay and web: this test program, started by a two-line
 //! script, plays them in [`stand_in`]. What they do is read from files in the state directory.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs::Permissions;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -361,7 +363,9 @@ fn programs_have_nothing_but_what_they_were_given() {
 #[test]
 #[ignore = "started by the supervisor of the tests above"]
 fn stand_in() {
-    let name = std::env::var("STAND_IN").unwrap();
+    let Ok(name) = std::env::var("STAND_IN") else {
+        return;
+    };
     let paths = Paths::new(std::env::var("STAND_IN_STATE").unwrap().as_ref());
     let notes = paths.store_folder();
     sandbox::tie_to_parent().unwrap();

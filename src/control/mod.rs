@@ -14,6 +14,8 @@ pub mod reply;
 pub mod request;
 pub mod wire;
 
+/// What [`Reply::Status`] carries, for those who ask without counting themselves.
+pub use crate::metrics::Snapshot;
 pub use client::Client;
 pub use reply::Reply;
 pub use request::Request;

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 
 use super::sys;
 
-/// Where the LISTEN_FDS protocol starts (sd_listen_fds(3)).
+/// Where the LISTEN_FDS protocol starts (`sd_listen_fds(3)`).
 const FIRST: i32 = 3;
 
 /// Sockets by name, in the order in which they were handed over.

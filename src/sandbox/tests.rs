@@ -112,7 +112,7 @@ fn a_panic_in_a_thread_is_still_told() {
 /// The supervisor's way of hearing that a program serves: the pipe is opened again by its name.
 #[test]
 fn a_pipe_handed_over_is_opened_again_by_its_new_owner() {
-    let (mut hears, tells) = std::io::pipe().unwrap();
+    let (mut receives, tells) = std::io::pipe().unwrap();
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("ours")).unwrap();
     // Another user may not reach the folder that this program was built in.
@@ -131,9 +131,9 @@ fn a_pipe_handed_over_is_opened_again_by_its_new_owner() {
     let output = command.output().unwrap();
     drop(command);
     assert!(output.status.success(), "{output:?}");
-    let mut heard = String::new();
-    hears.read_to_string(&mut heard).unwrap();
-    assert_eq!(heard, "ready");
+    let mut text = String::new();
+    receives.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "ready");
 }
 
 #[test]
@@ -146,7 +146,9 @@ fn it_is_entered_before_a_second_thread_runs() {
 #[test]
 #[ignore = "played by the tests above, in a process of its own"]
 fn inside() {
-    let part = std::env::var(PART).unwrap();
+    let Ok(part) = std::env::var(PART) else {
+        return;
+    };
     let folder = PathBuf::from(std::env::var(FOLDER).unwrap());
     let ours = folder.join("ours");
     if part == "relay accepts" {

@@ -38,13 +38,11 @@ pub struct Arguments {
 impl Arguments {
     /// The folder of relay and web: this program's own, unless another is named.
     pub(super) fn programs(&self) -> io::Result<PathBuf> {
-        match &self.programs {
-            Some(folder) => folder.canonicalize(),
-            None => {
-                let own = std::env::current_exe()?;
-                Ok(own.parent().unwrap_or(Path::new("/")).to_owned())
-            }
+        if let Some(folder) = &self.programs {
+            return folder.canonicalize();
         }
+        let own = std::env::current_exe()?;
+        Ok(own.parent().unwrap_or(Path::new("/")).to_owned())
     }
 
     /// The customer client, if there is one: as named, beside the programs, or in a folder of its

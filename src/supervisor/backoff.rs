@@ -49,7 +49,7 @@ mod tests {
     fn a_program_that_was_healthy_is_back_soon() {
         let mut backoff = Backoff::default();
         for _ in 0..8 {
-            backoff.wait(HEALTHY_AFTER - Duration::from_secs(1));
+            backoff.wait(HEALTHY_AFTER / 2);
         }
         assert_eq!(backoff.wait(HEALTHY_AFTER), RESTART_AFTER);
     }

@@ -89,7 +89,7 @@ pub fn run(arguments: &Arguments) -> Result<(), SupervisorError> {
         .map_err(system("wait for events"))?;
     let served = runtime.block_on(serve(&programs, state.paths(), &config, mode));
     front::withdraw(state.paths());
-    ports.remove_sockets(state.paths());
+    ports.remove_sockets();
     if served.is_ok() {
         state.left_cleanly();
     }

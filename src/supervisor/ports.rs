@@ -86,14 +86,14 @@ impl Ports {
             listening.map_err(|errno| explain(errno, port, setting, paths))
         };
         let (https_port, https) = port("https_port", config.https_port, threads)?;
-        let (http_port, mut http) = port("http_port", config.http_port, 1)?;
+        let (redirect_port, mut redirect) = port("http_port", config.http_port, 1)?;
         Ok(Self {
             https,
-            http: http.swap_remove(0),
+            http: redirect.swap_remove(0),
             control: local(&paths.control_socket(), mode)?,
             web: local(&paths.web_socket(), mode)?,
             https_port,
-            http_port,
+            http_port: redirect_port,
         })
     }
 
@@ -124,9 +124,13 @@ impl Ports {
     }
 
     /// At the end: whoever asks then shall hear that nobody is there.
-    pub(super) fn remove_sockets(self, paths: &Paths) {
-        for path in [paths.control_socket(), paths.web_socket()] {
-            drop(std::fs::remove_file(path));
+    pub(super) fn remove_sockets(self) {
+        for listener in [&self.control, &self.web] {
+            if let Ok(address) = listener.local_addr()
+                && let Some(path) = address.as_pathname()
+            {
+                drop(std::fs::remove_file(path));
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::config::ready::READY_VARIABLE;
 use crate::domain::limits::{READY_BYTES_MAX, READY_WITHIN, STOP_POLITELY_WITHIN};
 use crate::sandbox::users::Identity;
 
-/// The first descriptor after the standard three (sd_listen_fds(3)).
+/// The first descriptor after the standard three (`sd_listen_fds(3)`).
 const FIRST_SOCKET: i32 = 3;
 
 /// Variables that are passed on; a program gets no others.

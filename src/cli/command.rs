@@ -1,0 +1,132 @@
+//! Each command, as a function.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::arguments::{
+    Admin, Arguments, Command, Config as ConfigCommand, Representative, SessionKey,
+};
+use super::outcome::Outcome;
+use super::password::{self, PasswordError};
+use crate::config::{Config, ConfigError, Paths};
+use crate::control::wire::WireError;
+use crate::control::{Client, Reply, Request};
+
+/// Why it is not done.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    /// No relay behind the socket.
+    #[error(
+        "the appliance with state directory {state} is not running; start it with: \
+         scripts/run --state {state}"
+    )]
+    NotRunning {
+        /// As given.
+        state: PathBuf,
+    },
+    /// The socket is for root, or for whoever started the appliance.
+    #[error("no permission to ask the appliance with state directory {state}; try again with sudo")]
+    NotPermitted {
+        /// As given.
+        state: PathBuf,
+    },
+    /// It runs, but no answer came.
+    #[error("the relay did not answer: {0}")]
+    Unanswered(WireError),
+    /// It answered with something that this request does not get.
+    #[error("the relay answered something else; are appliancectl and relay of one version?")]
+    OutOfTurn,
+    /// It would not, and says why.
+    #[error("{why}")]
+    Refused {
+        /// The relay's words.
+        why: String,
+    },
+    /// No password, or one that is not allowed.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The start-up file.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+/// Does what `arguments` ask.
+pub(super) fn perform(arguments: &Arguments) -> Result<Outcome, CliError> {
+    let state = arguments.state.as_path();
+    match &arguments.command {
+        Command::Status => match ask(state, &Request::Status)? {
+            Reply::Status(snapshot) => Ok(Outcome::Status(snapshot)),
+            _ => Err(CliError::OutOfTurn),
+        },
+        Command::Admin(Admin::ResetPassword { name, password }) => {
+            let request = Request::ResetPassword {
+                name: name.clone(),
+                password: password::obtain(*password)?,
+            };
+            account(ask(state, &request)?, Outcome::PasswordReset)
+        }
+        Command::Representative(Representative::Create {
+            name,
+            display_name,
+            password,
+        }) => {
+            let request = Request::CreateRepresentative {
+                name: name.clone(),
+                display_name: display_name.clone(),
+                password: password::obtain(*password)?,
+            };
+            account(ask(state, &request)?, Outcome::Created)
+        }
+        Command::SessionKey(SessionKey::Create {
+            representative,
+            minutes,
+        }) => {
+            let request = Request::CreateKey {
+                representative: representative.clone(),
+                seconds: minutes.map(|minutes| minutes.saturating_mul(60)),
+            };
+            match ask(state, &request)? {
+                Reply::Key {
+                    key, url, expires, ..
+                } => Ok(Outcome::Key { key, url, expires }),
+                _ => Err(CliError::OutOfTurn),
+            }
+        }
+        Command::Config(ConfigCommand::Show) => {
+            let config = Config::read(&Paths::new(state).config())?;
+            Ok(Outcome::Config(config))
+        }
+    }
+}
+
+fn account(
+    reply: Reply,
+    outcome: impl FnOnce(crate::domain::Account) -> Outcome,
+) -> Result<Outcome, CliError> {
+    match reply {
+        Reply::Account(account) => Ok(outcome(account)),
+        _ => Err(CliError::OutOfTurn),
+    }
+}
+
+/// Asks the running relay; what it refuses is an error.
+fn ask(state: &Path, request: &Request) -> Result<Reply, CliError> {
+    let client = Client::new(&Paths::new(state).control_socket());
+    match client.ask(request) {
+        Ok(Reply::Refused { why }) => Err(CliError::Refused { why }),
+        Ok(reply) => Ok(reply),
+        Err(WireError::Io(error)) => Err(unreached(state, error)),
+        Err(error) => Err(CliError::Unanswered(error)),
+    }
+}
+
+fn unreached(state: &Path, error: io::Error) -> CliError {
+    let state = state.to_owned();
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            CliError::NotRunning { state }
+        }
+        io::ErrorKind::PermissionDenied => CliError::NotPermitted { state },
+        _ => CliError::Unanswered(error.into()),
+    }
+}

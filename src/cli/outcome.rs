@@ -1,0 +1,219 @@
+//! What is printed.
+
+use std::fmt::Write as _;
+
+use jiff::{Timestamp, Unit};
+use serde_json::{Value, json};
+
+use crate::config::Config;
+use crate::control::Snapshot;
+use crate::domain::{Account, Stamp, Text};
+
+/// The result of a command.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Status(Box<Snapshot>),
+    PasswordReset(Account),
+    Created(Account),
+    Key {
+        key: Text<16>,
+        url: String,
+        expires: Stamp,
+    },
+    Config(Config),
+}
+
+impl Outcome {
+    /// One object and a newline.
+    pub(super) fn to_json(&self) -> String {
+        let value = match self {
+            Self::Status(snapshot) => json!(snapshot),
+            Self::PasswordReset(account) | Self::Created(account) => json!(account),
+            Self::Key { key, url, expires } => {
+                json!({ "key": key, "url": url, "expires": rfc3339(*expires) })
+            }
+            Self::Config(config) => json!(config),
+        };
+        line(&value)
+    }
+
+    /// For a person.
+    pub(super) fn to_text(&self) -> String {
+        match self {
+            Self::Status(snapshot) => status(snapshot),
+            Self::PasswordReset(account) => {
+                let name = &account.name;
+                format!("{name} has a new password and is signed out everywhere.\n")
+            }
+            Self::Created(account) => {
+                let (name, seen_as) = (&account.name, &account.display_name);
+                format!("Representative {name} may sign in; customers see \"{seen_as}\".\n")
+            }
+            Self::Key { key, url, expires } => table(&[
+                ("Session key", key.to_string()),
+                ("Address", url.clone()),
+                ("Expires", rfc3339(*expires)),
+            ]),
+            Self::Config(config) => table(&[
+                ("Site", config.site.clone()),
+                ("Model", config.model.to_string()),
+                ("HTTPS port", config.https_port.to_string()),
+                ("HTTP port", config.http_port.to_string()),
+            ]),
+        }
+    }
+}
+
+/// `{"error":"…"}` and a newline.
+pub(super) fn error_json(error: &impl ToString) -> String {
+    line(&json!({ "error": error.to_string() }))
+}
+
+fn line(value: &Value) -> String {
+    format!("{value}\n")
+}
+
+fn status(now: &Snapshot) -> String {
+    let with = |number: u64, what: &str| format!("{number} {what}");
+    let connections = &now.connections;
+    let kept_in = match (
+        now.sandbox.seccomp,
+        now.sandbox.landlock,
+        now.sandbox.own_user,
+    ) {
+        (true, true, true) => "own user, system calls, files".to_owned(),
+        (seccomp, landlock, own_user) => {
+            let parts = [
+                (own_user, "own user"),
+                (seccomp, "system calls"),
+                (landlock, "files"),
+            ];
+            let (on, off): (Vec<_>, Vec<_>) = parts.into_iter().partition(|(on, _)| *on);
+            let names = |parts: Vec<(bool, &'static str)>| {
+                let names: Vec<&str> = parts.into_iter().map(|(_, name)| name).collect();
+                if names.is_empty() {
+                    "nothing".to_owned()
+                } else {
+                    names.join(", ")
+                }
+            };
+            format!("{}; not: {}", names(on), names(off))
+        }
+    };
+    table(&[
+        ("Version", now.version.clone()),
+        (
+            "Model",
+            format!(
+                "{}, {} active Jump Clients",
+                now.model, now.active_jump_clients_max
+            ),
+        ),
+        (
+            "Up",
+            format!(
+                "{} since {}",
+                duration(now.uptime_seconds),
+                rfc3339(now.started)
+            ),
+        ),
+        ("Ring threads", now.threads.to_string()),
+        (
+            "Sessions",
+            [
+                with(now.sessions.running, "running"),
+                with(now.sessions.waiting, "waiting"),
+            ]
+            .join(", "),
+        ),
+        (
+            "Connections",
+            [
+                with(connections.consoles, "consoles"),
+                with(connections.customer_clients, "customer clients"),
+                with(connections.chats, "chats"),
+                with(connections.pages, "pages"),
+                with(connections.arriving, "arriving"),
+            ]
+            .join(", "),
+        ),
+        (
+            "Session keys",
+            format!(
+                "{} unused, {} digits, {} wrong lately",
+                now.keys.unused, now.keys.digits, now.keys.wrong_lately
+            ),
+        ),
+        ("Locked in", kept_in),
+        ("Certificate", format!("SHA-256 {}", now.certificate)),
+        ("Link key", format!("SHA-256 {}", now.link_key)),
+    ])
+}
+
+/// Names and values in two columns.
+fn table(rows: &[(&str, String)]) -> String {
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (name, value) in rows {
+        writeln!(text, "{name:<width$}  {value}").expect("writing to a String cannot fail");
+    }
+    text
+}
+
+/// Days, hours and minutes; seconds only below an hour.
+fn duration(seconds: u64) -> String {
+    let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
+    let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
+    match (days, hours) {
+        (0, 0) => format!("{minutes} min {seconds} s"),
+        (0, hours) => format!("{hours} h {minutes} min"),
+        (days, hours) => format!("{days} d {hours} h {minutes} min"),
+    }
+}
+
+/// In UTC, to the second.
+fn rfc3339(stamp: Stamp) -> String {
+    let at = Timestamp::from_millisecond(stamp.0)
+        .and_then(|at| at.round(Unit::Second))
+        .unwrap_or_default();
+    at.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_exactly_the_promised_fields() {
+        let outcome = Outcome::Key {
+            key: Text::try_from("1234567").unwrap(),
+            url: "https://localhost:8443/?ak=00".into(),
+            expires: Stamp(1_700_000_000_000),
+        };
+        let found: Value = serde_json::from_str(&outcome.to_json()).unwrap();
+        let expected = json!({
+            "key": "1234567",
+            "url": "https://localhost:8443/?ak=00",
+            "expires": "2023-11-14T22:13:20Z",
+        });
+        assert_eq!(found, expected);
+        let text = outcome.to_text();
+        assert!(
+            text.starts_with("Session key  1234567\nAddress      https"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn an_error_is_an_object_too() {
+        let found: Value = serde_json::from_str(&error_json(&"a \"quoted\" word")).unwrap();
+        assert_eq!(found, json!({ "error": "a \"quoted\" word" }));
+    }
+
+    #[test]
+    fn a_duration_has_two_or_three_figures() {
+        assert_eq!(duration(59), "0 min 59 s");
+        assert_eq!(duration(3_600), "1 h 0 min");
+        assert_eq!(duration(90_061), "1 d 1 h 1 min");
+    }
+}
