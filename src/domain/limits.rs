@@ -57,14 +57,14 @@ pub const WEB_CONNECTIONS_MAX: usize = 8_192;
 pub const REQUEST_HEAD_WITHIN: Duration = Duration::from_secs(30);
 /// From a request's head to the head of its answer, the request's body included.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// Requests still running when the web side stops get this long.
+pub const WEB_STOP_WITHIN: Duration = Duration::from_millis(1_000);
 /// Jobs waiting for the web side's connection to the store.
 pub const WEB_STORE_QUEUE_MAX: usize = 256;
 /// Passwords hashed at once: each takes a core and 19 MiB.
 pub const HASHES_AT_ONCE_MAX: usize = 2;
 /// Bytes of a file read at a time while it is sent.
 pub const FILE_PIECE_BYTES: usize = 128 * 1024;
-/// Rows of one page of a table.
-pub const PAGE_ROWS: usize = 50;
 /// Characters of a search.
 pub const SEARCH_BYTES_MAX: usize = 200;
 /// Connections one address may hold at once that are no links.
@@ -180,6 +180,8 @@ pub const STORE_BUSY_MAX: Duration = Duration::from_secs(5);
 pub const STORE_ROW_BYTES_MAX: i32 = 1024 * 1024;
 /// What the write-ahead log is cut to once its content is in the store's file.
 pub const STORE_WAL_KEPT_BYTES_MAX: i64 = 16 * 1024 * 1024;
+/// Rows that a page shows unless somebody asks for more.
+pub const PAGE_ROWS: usize = 50;
 /// Rows of one page of a list.
 pub const PAGE_ROWS_MAX: usize = 500;
 
@@ -243,6 +245,8 @@ pub const ADDRESSES_TRIED_MAX: usize = 8;
 /// Lines waiting to be shown on a terminal that does not take them.
 pub const TERMINAL_QUEUE_MAX: usize = 1_024;
 
+// A stopping web side lets its requests finish before the supervisor loses patience.
+const _: () = assert!(WEB_STOP_WITHIN.as_millis() < STOP_WITHIN.as_millis());
 // The decoder never joins two records' worth of frame, and a full frame always fits the window.
 const _: () = assert!(FRAME_BYTES_MAX as u64 <= WINDOW_BYTES);
 const _: () = assert!(CHAT_BYTES_MAX * 2 < PAYLOAD_BYTES_MAX);

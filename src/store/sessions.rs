@@ -97,6 +97,10 @@ pub struct SessionSummary {
 pub struct Filter<'a> {
     /// Only sessions older than this one: the last of the page before.
     pub before: Option<(Stamp, SessionId)>,
+    /// Only this account's.
+    pub owner: Option<AccountId>,
+    /// Leave out so many of the latest: the pages before.
+    pub skip: usize,
     /// At most so many, and at most [`PAGE_ROWS_MAX`].
     pub limit: usize,
     /// Part of the customer's, computer's or representative's name or of an address, in any case.
@@ -230,13 +234,9 @@ pub fn unended(c: &Connection) -> Result<Vec<SessionRow>, StoreError> {
 
 /// Sessions, latest first.
 pub fn page(c: &Connection, filter: &Filter<'_>) -> Result<Vec<SessionSummary>, StoreError> {
-    let (started, id) = match filter.before {
-        Some((started, id)) => (started, id.to_row()),
-        None => (Stamp(i64::MAX), i64::MAX),
-    };
+    let (started, id) = filter.newest();
     let limit = filter.limit.min(PAGE_ROWS_MAX).cast_signed();
-    // Blank searches for the empty text, which is everywhere.
-    let search = filter.search.unwrap_or_default().trim().to_lowercase();
+    let skip = i64::try_from(filter.skip).unwrap_or(i64::MAX);
     let mut statement = c.prepare_cached(
         "SELECT id, owner, owner_name, kind, customer, computer, platform, private_address,
                 public_address, started, accepted, state, ended, end_reason,
@@ -244,10 +244,42 @@ pub fn page(c: &Connection, filter: &Filter<'_>) -> Result<Vec<SessionSummary>, 
                 (SELECT count(*) FROM transcripts t WHERE t.session = s.id)
          FROM sessions s
          WHERE (started, id) < (?1, ?2) AND instr(found_by, ?3) > 0
-         ORDER BY started DESC, id DESC LIMIT ?4",
+             AND (?4 IS NULL OR owner = ?4)
+         ORDER BY started DESC, id DESC LIMIT ?5 OFFSET ?6",
     )?;
-    let sessions = statement.query_map((started, id, search, limit), summary)?;
+    let wanted = (started, id, filter.words(), filter.owner, limit, skip);
+    let sessions = statement.query_map(wanted, summary)?;
     Ok(sessions.collect::<Result<_, _>>()?)
+}
+
+/// How many sessions [`page`] would list with neither `skip` nor `limit`.
+pub fn count(c: &Connection, filter: &Filter<'_>) -> Result<usize, StoreError> {
+    let (started, id) = filter.newest();
+    let count: u32 = c
+        .prepare_cached(
+            "SELECT count(*) FROM sessions
+             WHERE (started, id) < (?1, ?2) AND instr(found_by, ?3) > 0
+                 AND (?4 IS NULL OR owner = ?4)",
+        )?
+        .query_row((started, id, filter.words(), filter.owner), |row| {
+            row.get(0)
+        })?;
+    Ok(count as usize)
+}
+
+impl Filter<'_> {
+    /// Listed sessions come before this one.
+    fn newest(&self) -> (Stamp, i64) {
+        match self.before {
+            Some((started, id)) => (started, id.to_row()),
+            None => (Stamp(i64::MAX), i64::MAX),
+        }
+    }
+
+    /// Blank searches for the empty text, which is everywhere.
+    fn words(&self) -> String {
+        self.search.unwrap_or_default().trim().to_lowercase()
+    }
 }
 
 /// One session, running or over.

@@ -10,7 +10,7 @@ use crate::domain::Token;
 const NAME: &str = "__Host-jumpgate";
 
 /// The token a request brings.
-pub fn token(headers: &HeaderMap) -> Option<Token> {
+pub(crate) fn token(headers: &HeaderMap) -> Option<Token> {
     CookieJar::from_headers(headers)
         .get(NAME)?
         .value()
@@ -19,12 +19,12 @@ pub fn token(headers: &HeaderMap) -> Option<Token> {
 }
 
 /// Gives the browser a token, until it closes; the store knows when it stops being good.
-pub fn keep(token: &Token) -> HeaderValue {
+pub(crate) fn keep(token: &Token) -> HeaderValue {
     header(token.reveal(), None)
 }
 
 /// Takes it away.
-pub fn drop_it() -> HeaderValue {
+pub(crate) fn drop_it() -> HeaderValue {
     header(String::new(), Some(0))
 }
 
@@ -44,7 +44,7 @@ fn header(value: String, max_age_seconds: Option<i64>) -> HeaderValue {
 }
 
 /// Puts a cookie on an answer.
-pub fn set(headers: &mut HeaderMap, cookie: HeaderValue) {
+pub(crate) fn set(headers: &mut HeaderMap, cookie: HeaderValue) {
     headers.append(header::SET_COOKIE, cookie);
 }
 

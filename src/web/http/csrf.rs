@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Method, header};
 
 /// What the browser says of the page that sent a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sender {
+pub(crate) enum Sender {
     /// One of ours, or nobody's (typed, reloaded).
     Ours,
     /// Not a browser: those that matter say something. Holds no cookie unless it was given one.
@@ -20,7 +20,7 @@ pub enum Sender {
 }
 
 /// Reads `Sec-Fetch-Site`, and where that is missing `Origin` against `Host`.
-pub fn sender(headers: &HeaderMap) -> Sender {
+pub(crate) fn sender(headers: &HeaderMap) -> Sender {
     let text = |name| headers.get(name).map(|v| v.to_str().unwrap_or_default());
     if let Some(site) = text("sec-fetch-site") {
         return match site {
@@ -43,7 +43,7 @@ pub fn sender(headers: &HeaderMap) -> Sender {
 
 /// Whether a request may go on. `anonymous` pages act for nobody, so a sender that merely hides
 /// gains nothing there.
-pub fn allows(method: &Method, headers: &HeaderMap, anonymous: bool) -> bool {
+pub(crate) fn allows(method: &Method, headers: &HeaderMap, anonymous: bool) -> bool {
     method.is_safe()
         || match sender(headers) {
             Sender::Ours | Sender::Silent => true,

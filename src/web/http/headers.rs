@@ -14,7 +14,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 const STRICT_TRANSPORT_SECURITY: &str = "max-age=63072000";
 
 /// Adds them; what a page chose for itself (only `Cache-Control`) stays.
-pub fn secure(headers: &mut HeaderMap) {
+pub(crate) fn secure(headers: &mut HeaderMap) {
     let fixed: [(HeaderName, &'static str); 8] = [
         (header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT_SECURITY),
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),

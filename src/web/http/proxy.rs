@@ -21,7 +21,7 @@ const TCP_OVER_IPV6: u8 = 0x21;
 
 /// Why a connection has no address. Our own relay's fault, or somebody else's connection.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PreambleError {
+pub(crate) enum PreambleError {
     /// Another protocol.
     #[error("connection does not begin with a PROXY version 2 preamble")]
     NoPreamble,
@@ -53,7 +53,7 @@ pub enum PreambleError {
 /// # Errors
 ///
 /// [`PreambleError`] as soon as the bytes there are cannot become a preamble.
-pub fn split(input: &[u8]) -> Result<Option<(PeerAddress, usize)>, PreambleError> {
+pub(crate) fn split(input: &[u8]) -> Result<Option<(PeerAddress, usize)>, PreambleError> {
     let seen = input.len().min(SIGNATURE.len());
     if input[..seen] != SIGNATURE[..seen] {
         return Err(PreambleError::NoPreamble);

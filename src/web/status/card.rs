@@ -1,0 +1,241 @@
+//! What is, in cards of facts.
+
+use super::Known;
+use crate::domain::Stamp;
+use crate::domain::limits::{ACCOUNTS_MAX, KEYS_PER_REPRESENTATIVE_MAX, SESSIONS_MAX};
+use crate::metrics::Snapshot;
+use crate::web::format::{self, When};
+use crate::web::site::Site;
+
+/// Facts that belong together.
+pub(super) struct Card {
+    /// Heading.
+    pub(super) title: &'static str,
+    /// Takes the whole row.
+    pub(super) wide: bool,
+    /// In order.
+    pub(super) facts: Vec<Fact>,
+}
+
+/// A name and its value.
+pub(super) struct Fact {
+    pub(super) title: &'static str,
+    pub(super) value: Value,
+    pub(super) mono: bool,
+}
+
+/// How a value is shown.
+pub(super) enum Value {
+    /// As it is.
+    Words(String),
+    /// With the whole truth on hover.
+    Time(When),
+    /// Good or not, in colour and words.
+    Badge(&'static str, &'static str),
+    /// Against a limit.
+    Bar(Bar),
+}
+
+/// So much of so much.
+pub(super) struct Bar {
+    /// "3 of 1,000".
+    pub(super) words: String,
+    /// Now.
+    pub(super) value: u64,
+    /// From here on it is a lot.
+    pub(super) high: u64,
+    /// The limit.
+    pub(super) most: u64,
+}
+
+fn words(title: &'static str, value: impl Into<String>) -> Fact {
+    Fact {
+        title,
+        value: Value::Words(value.into()),
+        mono: false,
+    }
+}
+
+fn mono(title: &'static str, value: impl Into<String>) -> Fact {
+    Fact {
+        mono: true,
+        ..words(title, value)
+    }
+}
+
+fn number(title: &'static str, value: u64) -> Fact {
+    words(title, format::count(value))
+}
+
+fn bar(title: &'static str, value: u64, most: u64) -> Fact {
+    let words = format!("{} of {}", format::count(value), format::count(most));
+    let high = most - most / 10;
+    Fact {
+        title,
+        value: Value::Bar(Bar {
+            words,
+            value,
+            high,
+            most,
+        }),
+        mono: false,
+    }
+}
+
+fn badge(title: &'static str, is_good: bool, good: &'static str, bad: &'static str) -> Fact {
+    let value = if is_good {
+        Value::Badge("good", good)
+    } else {
+        Value::Badge("warn", bad)
+    };
+    Fact {
+        title,
+        value,
+        mono: false,
+    }
+}
+
+fn card(title: &'static str, facts: Vec<Fact>) -> Card {
+    Card {
+        title,
+        wide: false,
+        facts,
+    }
+}
+
+/// Every card that there are figures for.
+pub(super) fn all(site: &Site, known: &Known, now: Stamp) -> Vec<Card> {
+    let snapshot = known.snapshot.as_ref();
+    let mut cards = vec![appliance(site, snapshot, now)];
+    if let Some(snapshot) = snapshot {
+        cards.push(capacity(snapshot, known));
+        cards.push(connections(snapshot));
+        cards.push(keys(snapshot));
+    }
+    cards.push(storage(known));
+    if let Some(snapshot) = snapshot {
+        cards.push(sandbox(snapshot));
+        cards.push(Card {
+            wide: true,
+            ..card(
+                "Certificate and link key",
+                vec![
+                    mono(
+                        "Certificate that browsers see, SHA-256",
+                        snapshot.certificate.to_string(),
+                    ),
+                    mono(
+                        "Link key that customer clients trust, SHA-256",
+                        snapshot.link_key.to_string(),
+                    ),
+                ],
+            )
+        });
+    }
+    cards
+}
+
+fn appliance(site: &Site, snapshot: Option<&Snapshot>, now: Stamp) -> Card {
+    let model = snapshot.map_or(site.config.model, |snapshot| snapshot.model);
+    let mut facts = vec![
+        words("Site", site.config.authority()),
+        words("Model", model.to_string()),
+        words("Version", env!("CARGO_PKG_VERSION")),
+    ];
+    if let Some(snapshot) = snapshot {
+        let started = When::new(snapshot.started, now, &site.zone);
+        facts.push(words("Uptime", format::seconds(snapshot.uptime_seconds)));
+        facts.push(Fact {
+            title: "Started",
+            value: Value::Time(started),
+            mono: false,
+        });
+        facts.push(number("Relay threads", snapshot.threads.into()));
+    }
+    card("Appliance", facts)
+}
+
+fn capacity(snapshot: &Snapshot, known: &Known) -> Card {
+    let open = snapshot.sessions.waiting + snapshot.sessions.running;
+    card(
+        "Capacity",
+        vec![
+            bar("Sessions", open, SESSIONS_MAX as u64),
+            // None can connect before Jump Clients exist; the limits are the model's already.
+            bar(
+                "Active Jump Clients",
+                0,
+                snapshot.active_jump_clients_max.into(),
+            ),
+            bar(
+                "Passive Jump Clients",
+                0,
+                snapshot.passive_jump_clients_max.into(),
+            ),
+            bar(
+                "Representatives",
+                known.representatives,
+                ACCOUNTS_MAX as u64,
+            ),
+        ],
+    )
+}
+
+fn connections(snapshot: &Snapshot) -> Card {
+    let open = &snapshot.connections;
+    card(
+        "Connections",
+        vec![
+            number("Representative consoles", open.consoles),
+            number("Customer clients", open.customer_clients),
+            number("Click-to-chat", open.chats),
+            number("Pages", open.pages),
+            number("Arriving", open.arriving),
+            number("Accepted since start", open.accepted_in_all),
+            number(
+                "Closed for a fault since start",
+                open.closed_for_fault_in_all,
+            ),
+        ],
+    )
+}
+
+fn keys(snapshot: &Snapshot) -> Card {
+    let each = format!("at most {KEYS_PER_REPRESENTATIVE_MAX} for each representative");
+    card(
+        "Sessions and keys",
+        vec![
+            number("Sessions waiting", snapshot.sessions.waiting),
+            number("Sessions running", snapshot.sessions.running),
+            words(
+                "Unused session keys",
+                format!("{}, {each}", format::count(snapshot.keys.unused)),
+            ),
+            number("Digits of a new key", snapshot.keys.digits.into()),
+            number(
+                "Wrong keys in ten minutes",
+                snapshot.keys.wrong_lately.into(),
+            ),
+        ],
+    )
+}
+
+fn storage(known: &Known) -> Card {
+    let mut facts = vec![words("Store", format::size(known.store_bytes))];
+    if let Some(free) = known.free_bytes {
+        facts.push(words("Free on its disk", format::size(free)));
+    }
+    card("Storage", facts)
+}
+
+fn sandbox(snapshot: &Snapshot) -> Card {
+    let sandbox = snapshot.sandbox;
+    card(
+        "Sandbox of the relay",
+        vec![
+            badge("User of its own", sandbox.own_user, "Yes", "No"),
+            badge("System calls filtered", sandbox.seccomp, "Yes", "No"),
+            badge("Files out of reach", sandbox.landlock, "Yes", "No"),
+        ],
+    )
+}

@@ -1,0 +1,131 @@
+//! What an administrator should know before anything else.
+
+use super::Known;
+use crate::domain::limits::{GUESSES_BEFORE_PUZZLE, SESSIONS_MAX};
+use crate::metrics::Snapshot;
+
+/// One thing that is wrong, or about to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Warning {
+    /// Class of the notice.
+    pub(super) level: &'static str,
+    /// What.
+    pub(super) title: String,
+    /// What it means and what to do.
+    pub(super) text: String,
+    /// Where to do it; empty if nowhere.
+    pub(super) link: &'static str,
+    /// What that is called.
+    pub(super) link_title: &'static str,
+}
+
+impl Warning {
+    fn new(level: &'static str, title: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            level,
+            title: title.into(),
+            text: text.into(),
+            link: "",
+            link_title: "",
+        }
+    }
+}
+
+/// Below this a full disk is near: a day of recordings.
+const FREE_BYTES_LOW: u64 = 1024 * 1024 * 1024;
+
+/// Worst first.
+pub(super) fn all(known: &Known) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    match &known.snapshot {
+        None => warnings.push(Warning::new(
+            "bad",
+            "The relay does not answer.",
+            "It runs the support sessions and is started again by itself. Below is what is known \
+             without it. If this stays for more than a minute, look into the relay's log.",
+        )),
+        Some(snapshot) => relay(snapshot, &mut warnings),
+    }
+    if known.free_bytes.is_some_and(|free| free < FREE_BYTES_LOW) {
+        warnings.push(Warning::new(
+            "bad",
+            "The disk is almost full.",
+            "Without room, sessions cannot be put on record and no new ones start. Make room on \
+             the disk that holds the state directory.",
+        ));
+    }
+    if !known.client_installed {
+        warnings.push(Warning::new(
+            "warn",
+            "The customer client is not installed.",
+            "Customers can only chat in their browser. Build the endpoint program and start the \
+             appliance again.",
+        ));
+    }
+    if known.representatives == 0 {
+        warnings.push(Warning {
+            link: "/login/representatives#new",
+            link_title: "Create the first representative",
+            ..Warning::new(
+                "live",
+                "Nobody can support customers yet.",
+                "Representatives sign in to the console with an account of their own.",
+            )
+        });
+    }
+    warnings
+}
+
+fn relay(snapshot: &Snapshot, warnings: &mut Vec<Warning>) {
+    if snapshot.version != env!("CARGO_PKG_VERSION") {
+        warnings.push(Warning::new(
+            "warn",
+            "The programs have different versions.",
+            format!(
+                "The relay is {}, these pages are {}. Start the appliance again to finish the \
+                 update.",
+                snapshot.version,
+                env!("CARGO_PKG_VERSION")
+            ),
+        ));
+    }
+    if snapshot.keys.wrong_lately >= GUESSES_BEFORE_PUZZLE {
+        warnings.push(Warning::new(
+            "warn",
+            "Somebody is guessing session keys.",
+            format!(
+                "{} wrong keys were typed within ten minutes. New keys have {} digits and browsers \
+                 must compute a puzzle while this goes on; links work as always.",
+                snapshot.keys.wrong_lately, snapshot.keys.digits
+            ),
+        ));
+    }
+    let open = snapshot.sessions.waiting + snapshot.sessions.running;
+    if open * 10 >= SESSIONS_MAX as u64 * 9 {
+        warnings.push(Warning::new(
+            "warn",
+            "The appliance is almost full.",
+            format!("{open} of {SESSIONS_MAX} sessions are open. Beyond that, none start."),
+        ));
+    }
+    let sandbox = snapshot.sandbox;
+    let open_doors: Vec<&str> = [
+        (sandbox.own_user, "it runs under another program's user"),
+        (sandbox.seccomp, "its system calls are not filtered"),
+        (sandbox.landlock, "files outside its folders are in reach"),
+    ]
+    .into_iter()
+    .filter_map(|(locked, open)| (!locked).then_some(open))
+    .collect();
+    if !open_doors.is_empty() {
+        warnings.push(Warning::new(
+            "warn",
+            "The relay is not fully locked in:",
+            format!(
+                "{}. On a developer's machine that is expected; elsewhere start the appliance as \
+                 root on a current kernel.",
+                open_doors.join(", ")
+            ),
+        ));
+    }
+}
