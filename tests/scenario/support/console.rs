@@ -1,0 +1,582 @@
+//! A representative's console: an independent WebSocket peer that speaks the link protocol.
+//!
+//! A task owns the socket and keeps [`Seen`] up to date, as the page's script does; a test says
+//! things and waits for what is to be seen.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use jumpgate::domain::entry::{EndReason, What};
+use jumpgate::domain::limits::{CREDIT_STEP_BYTES, WINDOW_BYTES};
+use jumpgate::domain::text::label;
+use jumpgate::domain::turned::TurnedReason;
+use jumpgate::domain::{Entry, LongText, Moment, PromptId, SessionId, ShellId, Token};
+use jumpgate::link::connection::{Assembler, Incoming, decode};
+use jumpgate::link::frame::split_frame;
+use jumpgate::link::message::{
+    Failure, FromConsole, Hello, HelloTag, Overview, Purpose, SessionShellPosition, Status,
+    ToConsole,
+};
+use jumpgate::link::{Connection, Retained, VERSION};
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{Error as SocketError, Message, http};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use super::raw::{connector, name};
+use super::{Appliance, Representative, SOON};
+
+/// How fast a terminal shows what arrives.
+#[derive(Clone, Copy, Debug)]
+pub enum Pace {
+    /// As fast as it comes.
+    AtOnce,
+    /// So many bytes a second.
+    BytesPerSecond(u64),
+}
+
+/// A console, connected or not.
+pub struct Console {
+    shared: Arc<Shared>,
+    orders: mpsc::UnboundedSender<Order>,
+    task: JoinHandle<()>,
+    pace: Pace,
+}
+
+#[derive(Default)]
+struct Shared {
+    seen: Mutex<Seen>,
+    changed: Notify,
+}
+
+/// Everything a console knows.
+#[derive(Default)]
+pub struct Seen {
+    /// The latest desk's sessions.
+    pub desk: Option<Vec<SessionId>>,
+    /// By session, as last shown.
+    pub sessions: BTreeMap<SessionId, Overview>,
+    /// Sessions that are over.
+    pub gone: BTreeMap<SessionId, EndReason>,
+    /// Logs, by number.
+    pub entries: BTreeMap<SessionId, BTreeMap<u32, Entry>>,
+    /// Up to which entry each log is on record.
+    pub recorded: BTreeMap<SessionId, u32>,
+    /// Terminals.
+    pub shells: HashMap<(SessionId, ShellId), Screen>,
+    /// Session keys that were made: request, digits, token.
+    pub keys: Vec<(u32, String, Token)>,
+    /// Questions the customer is being asked.
+    pub asking: Vec<(SessionId, PromptId)>,
+    /// What was not done.
+    pub failed: Vec<(Option<SessionId>, Failure)>,
+    /// Not let in.
+    pub turned: Option<TurnedReason>,
+    /// Another console took over.
+    pub replaced: bool,
+    /// The socket is closed.
+    pub over: bool,
+}
+
+/// One terminal.
+#[derive(Default)]
+pub struct Screen {
+    /// Everything shown since the shell began.
+    pub shown: Vec<u8>,
+    /// When the last of it was.
+    pub shown_at: Option<Instant>,
+    /// The shell is over.
+    pub closed: bool,
+    channel: Option<u16>,
+    /// Arrived, not shown yet.
+    waiting: Vec<u8>,
+    granted: u64,
+    input: Retained,
+}
+
+impl Screen {
+    /// What is shown, as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.shown).into_owned()
+    }
+}
+
+enum Order {
+    Say(FromConsole),
+    Type(SessionId, ShellId, Vec<u8>),
+}
+
+type Socket = WebSocketStream<TlsStream<TcpStream>>;
+
+/// Opens the link's WebSocket with this query and origin.
+pub async fn open(
+    appliance: &Appliance,
+    query: &str,
+    origin: Option<&str>,
+) -> Result<Socket, SocketError> {
+    let site = format!("localhost:{}", appliance.https());
+    let mut request = format!("wss://{site}/link{query}").into_client_request()?;
+    if let Some(origin) = origin {
+        let origin = http::HeaderValue::from_str(origin).unwrap();
+        request.headers_mut().insert("Origin", origin);
+    }
+    let tcp = TcpStream::connect(("127.0.0.1", appliance.https())).await?;
+    tcp.set_nodelay(true)?;
+    let tls = connector(&[b"http/1.1"]).connect(name(), tcp).await?;
+    let (socket, _) = client_async(request, tls).await?;
+    Ok(socket)
+}
+
+impl Console {
+    /// Connects with a fresh ticket and waits for the desk.
+    pub async fn connect(appliance: &Appliance, of: &Representative) -> Self {
+        Self::connect_at(appliance, of, Pace::AtOnce).await
+    }
+
+    /// The same with terminals of a certain speed.
+    pub async fn connect_at(appliance: &Appliance, of: &Representative, pace: Pace) -> Self {
+        let shared = Arc::new(Shared::default());
+        let (orders, task) = join(appliance, of, Arc::clone(&shared), pace).await;
+        let console = Self {
+            shared,
+            orders,
+            task,
+            pace,
+        };
+        console.arrived().await;
+        console
+    }
+
+    /// Loses the connection, without a word.
+    pub async fn cut(&mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
+        let mut seen = self.seen();
+        seen.desk = None;
+        for screen in seen.shells.values_mut() {
+            screen.channel = None;
+            // A page that reloads a terminal shows what it has and asks for the rest.
+            let waiting = std::mem::take(&mut screen.waiting);
+            screen.shown.extend(waiting);
+        }
+    }
+
+    /// Comes back with everything it knows.
+    pub async fn come_back(&mut self, appliance: &Appliance, of: &Representative) {
+        let joined = join(appliance, of, Arc::clone(&self.shared), self.pace).await;
+        (self.orders, self.task) = joined;
+        self.arrived().await;
+    }
+
+    async fn arrived(&self) {
+        self.sees("the desk", |seen| seen.desk.is_some().then_some(()))
+            .await;
+    }
+
+    /// What it knows now.
+    pub fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.shared.seen.lock().unwrap()
+    }
+
+    /// Waits until there is something to see.
+    pub async fn sees<T>(&self, what: &str, mut look: impl FnMut(&mut Seen) -> Option<T>) -> T {
+        let until = Instant::now() + SOON;
+        loop {
+            let changed = self.shared.changed.notified();
+            if let Some(found) = look(&mut self.seen()) {
+                return found;
+            }
+            if timeout_at(until, changed).await.is_err() {
+                let seen = self.seen();
+                let logs = &seen.entries;
+                panic!("the console does not see {what}; logs {logs:?}");
+            }
+        }
+    }
+
+    /// Says something to the relay.
+    pub fn say(&self, message: FromConsole) {
+        // A console that was cut says nothing.
+        let _ = self.orders.send(Order::Say(message));
+    }
+
+    /// Says something in a session's chat.
+    pub fn chat(&self, session: SessionId, text: &str) {
+        let text = LongText::new(text).unwrap();
+        self.say(FromConsole::Chat { session, text });
+    }
+
+    /// Waits for a waiting session and accepts it.
+    pub async fn accepts_next(&self) -> SessionId {
+        let session = self.sees_waiting().await;
+        self.say(FromConsole::Accept { session });
+        self.sees_status(session, Status::InProgress).await;
+        session
+    }
+
+    /// Waits for a session that waits.
+    pub async fn sees_waiting(&self) -> SessionId {
+        self.sees("a waiting session", |seen| {
+            let mut sessions = seen.sessions.values();
+            let waiting = sessions.find(|session| session.status == Status::Waiting)?;
+            Some(waiting.session)
+        })
+        .await
+    }
+
+    /// Waits until a session stands like this.
+    pub async fn sees_status(&self, session: SessionId, status: Status) {
+        self.sees(&format!("{status:?}"), |seen| {
+            (seen.sessions.get(&session)?.status == status).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits for an entry of a session's log, and its number.
+    pub async fn sees_entry(
+        &self,
+        session: SessionId,
+        what: &str,
+        is: impl Fn(&What) -> bool,
+    ) -> u32 {
+        self.sees(&format!("the entry: {what}"), |seen| {
+            let mut log = seen.entries.get(&session)?.values();
+            log.find(|entry| is(&entry.what)).map(|entry| entry.number)
+        })
+        .await
+    }
+
+    /// Waits for a chat entry, and its number.
+    pub async fn sees_chat(&self, session: SessionId, text: &str) -> u32 {
+        let is = |what: &What| matches!(what, What::Chat { text: said } if said.as_str() == text);
+        self.sees_entry(session, text, is).await
+    }
+
+    /// Waits until an entry is on record.
+    pub async fn sees_recorded(&self, session: SessionId, number: u32) {
+        self.sees("the record", |seen| {
+            (*seen.recorded.get(&session)? >= number).then_some(())
+        })
+        .await;
+    }
+
+    /// Asks for a shell of 80 columns and 24 rows.
+    pub fn open_shell(&self, session: SessionId) {
+        self.say(FromConsole::OpenShell {
+            session,
+            columns: 80,
+            rows: 24,
+        });
+    }
+
+    /// Waits until this shell of a session runs.
+    pub async fn sees_shell(&self, session: SessionId, number: u32) -> ShellId {
+        let shell = ShellId(number);
+        self.sees("a shell", |seen| {
+            seen.shells.get(&(session, shell))?.channel.map(|_| shell)
+        })
+        .await
+    }
+
+    /// Types into a terminal.
+    pub fn types(&self, session: SessionId, shell: ShellId, keys: impl AsRef<[u8]>) {
+        let keys = keys.as_ref().to_vec();
+        let _ = self.orders.send(Order::Type(session, shell, keys));
+    }
+
+    /// Waits until a terminal shows these words, at or after this byte; returns where they end.
+    pub async fn reads(
+        &self,
+        (session, shell): (SessionId, ShellId),
+        from: usize,
+        words: &str,
+    ) -> usize {
+        self.sees(&format!("'{words}' on the terminal"), |seen| {
+            let shown = &seen.shells.get(&(session, shell))?.shown;
+            let tail = shown.get(from..)?;
+            let mut windows = tail.windows(words.len());
+            let at = windows.position(|window| window == words.as_bytes())?;
+            Some(from + at + words.len())
+        })
+        .await
+    }
+
+    /// Types a command and waits for words in its output; the echo of what was typed ends the
+    /// line before, so the command must not hold them.
+    pub async fn runs(
+        &self,
+        (session, shell): (SessionId, ShellId),
+        command: &str,
+        words: &str,
+    ) -> usize {
+        assert!(!command.contains(words), "the echo would be found");
+        let from = self.shown(session, shell);
+        self.types(session, shell, format!("{command}\n"));
+        self.reads((session, shell), from, words).await
+    }
+
+    /// Bytes a terminal shows.
+    pub fn shown(&self, session: SessionId, shell: ShellId) -> usize {
+        let seen = self.seen();
+        let screen = seen.shells.get(&(session, shell));
+        screen.map_or(0, |screen| screen.shown.len())
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Opens the socket, says hello, and starts the task.
+async fn join(
+    appliance: &Appliance,
+    of: &Representative,
+    shared: Arc<Shared>,
+    pace: Pace,
+) -> (mpsc::UnboundedSender<Order>, JoinHandle<()>) {
+    let ticket = appliance.console_ticket(of).await;
+    let query = format!("?ticket={}", ticket.reveal());
+    let origin = format!("https://localhost:{}", appliance.https());
+    let socket = open(appliance, &query, Some(&origin)).await.unwrap();
+    let mut link = Connection::new(Moment::default());
+    link.say(&hello(&shared.seen.lock().unwrap()));
+    let (orders, queue) = mpsc::unbounded_channel();
+    let desk = Desk {
+        link,
+        assembler: Assembler::default(),
+        shared,
+        pace,
+        paced: Instant::now(),
+    };
+    (orders, tokio::spawn(desk.run(socket, queue)))
+}
+
+fn hello(seen: &Seen) -> Hello {
+    let open = seen.shells.iter().filter(|(_, screen)| !screen.closed);
+    let shells = open
+        .map(|((session, shell), screen)| SessionShellPosition {
+            session: *session,
+            shell: *shell,
+            received: screen.shown.len() as u64,
+        })
+        .collect();
+    Hello {
+        tag: HelloTag::Hello,
+        versions: (VERSION, VERSION),
+        program: label("scenario"),
+        purpose: Purpose::Console { shells },
+    }
+}
+
+/// What the task works with.
+struct Desk {
+    link: Connection,
+    assembler: Assembler,
+    shared: Arc<Shared>,
+    pace: Pace,
+    paced: Instant,
+}
+
+/// A paced terminal shows something this often.
+const FRAME: Duration = Duration::from_millis(4);
+
+impl Desk {
+    async fn run(mut self, socket: Socket, mut orders: mpsc::UnboundedReceiver<Order>) {
+        let (mut sink, mut stream) = socket.split();
+        let mut frame = tokio::time::interval(FRAME);
+        let is_paced = matches!(self.pace, Pace::BytesPerSecond(_));
+        loop {
+            self.send_input();
+            let output = self.link.take_output();
+            if !output.is_empty() && sink.send(Message::binary(output)).await.is_err() {
+                break;
+            }
+            tokio::select! {
+                message = stream.next() => match message {
+                    Some(Ok(Message::Binary(bytes))) => self.received(&bytes),
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => break,
+                    Some(Ok(_)) => {}
+                },
+                order = orders.recv() => match order {
+                    Some(order) => self.order(order),
+                    None => break,
+                },
+                _ = frame.tick(), if is_paced => {}
+            }
+            self.show();
+            self.shared.changed.notify_waiters();
+        }
+        self.shared.seen.lock().unwrap().over = true;
+        self.shared.changed.notify_waiters();
+    }
+
+    fn order(&mut self, order: Order) {
+        match order {
+            Order::Say(message) => self.link.say(&message),
+            Order::Type(session, shell, keys) => {
+                let mut seen = self.shared.seen.lock().unwrap();
+                let screen = seen.shells.get_mut(&(session, shell)).unwrap();
+                screen.input.push(&keys);
+            }
+        }
+    }
+
+    fn send_input(&mut self) {
+        let mut seen = self.shared.seen.lock().unwrap();
+        for screen in seen.shells.values_mut() {
+            let Some(channel) = screen.channel else {
+                continue;
+            };
+            loop {
+                let sent = self.link.send(channel, screen.input.unsent(usize::MAX));
+                if sent == 0 {
+                    break;
+                }
+                screen.input.sent(sent);
+            }
+        }
+    }
+
+    fn received(&mut self, bytes: &[u8]) {
+        let input = self.assembler.join(bytes).into_owned();
+        let mut rest = &input[..];
+        let shared = Arc::clone(&self.shared);
+        let mut seen = shared.seen.lock().unwrap();
+        while let Some((frame, taken)) = split_frame(rest).unwrap() {
+            rest = &rest[taken..];
+            match self.link.accept(frame, Moment::default()).unwrap() {
+                Incoming::Message(json) => self.message(&mut seen, decode(json).unwrap()),
+                Incoming::Data { channel, bytes, .. } => {
+                    if let Some(screen) = screen_on(&mut seen, channel) {
+                        screen.waiting.extend_from_slice(bytes);
+                    }
+                }
+                Incoming::Credit { channel, up_to } => {
+                    if let Some(screen) = screen_on(&mut seen, channel) {
+                        screen.input.consumed(up_to.saturating_sub(WINDOW_BYTES));
+                    }
+                }
+                Incoming::Nothing => {}
+            }
+        }
+        self.assembler.keep(rest);
+    }
+
+    /// Shows what arrived, as fast as the terminal is, and lets more come.
+    fn show(&mut self) {
+        let mut may_show = match self.pace {
+            Pace::AtOnce => usize::MAX,
+            Pace::BytesPerSecond(rate) => {
+                let millis = u64::try_from(self.paced.elapsed().as_millis()).unwrap();
+                if millis == 0 {
+                    return;
+                }
+                usize::try_from(rate * millis.min(50) / 1_000).unwrap()
+            }
+        };
+        self.paced = Instant::now();
+        let mut seen = self.shared.seen.lock().unwrap();
+        for screen in seen.shells.values_mut() {
+            let now = screen.waiting.len().min(may_show);
+            if now == 0 {
+                continue;
+            }
+            may_show -= now;
+            screen.shown.extend(screen.waiting.drain(..now));
+            screen.shown_at = Some(Instant::now());
+            let up_to = screen.shown.len() as u64 + WINDOW_BYTES;
+            if let Some(channel) = screen.channel
+                && up_to >= screen.granted + CREDIT_STEP_BYTES
+            {
+                screen.granted = up_to;
+                self.link.grant(channel, up_to);
+            }
+        }
+    }
+
+    fn message(&mut self, seen: &mut Seen, message: ToConsole) {
+        match message {
+            ToConsole::Welcome(_) => {}
+            ToConsole::Turned(turned) => seen.turned = Some(turned.reason),
+            ToConsole::Desk { sessions, .. } => {
+                seen.desk = Some(sessions.into_iter().collect());
+                seen.sessions.clear();
+                seen.asking.clear();
+            }
+            ToConsole::Session(overview) => {
+                seen.sessions.insert(overview.session, *overview);
+            }
+            ToConsole::Gone { session, reason } => {
+                seen.sessions.remove(&session);
+                seen.gone.insert(session, reason);
+            }
+            ToConsole::Key {
+                request, key, ak, ..
+            } => seen.keys.push((request, key.to_string(), ak)),
+            ToConsole::Log { session, entries } => {
+                let log = seen.entries.entry(session).or_default();
+                log.extend(entries.into_iter().map(|entry| (entry.number, entry)));
+            }
+            ToConsole::Entry { session, entry } => {
+                let log = seen.entries.entry(session).or_default();
+                let number = entry.number;
+                if let Some(before) = log.insert(number, entry) {
+                    assert_eq!(log.get(&number), Some(&before), "an entry changed");
+                }
+            }
+            ToConsole::Recorded { session, number } => {
+                seen.recorded.insert(session, number);
+            }
+            ToConsole::Asking {
+                session, prompt, ..
+            } => seen.asking.push((session, prompt)),
+            ToConsole::AskOver { session, prompt } => {
+                seen.asking.retain(|asked| *asked != (session, prompt));
+            }
+            ToConsole::Shell {
+                session,
+                shell,
+                channel,
+                send_from,
+                receive_from,
+            } => {
+                assert!(self.link.open(channel, send_from, receive_from));
+                let screen = seen.shells.entry((session, shell)).or_default();
+                let arrived = screen.shown.len() + screen.waiting.len();
+                assert_eq!(receive_from, arrived as u64, "output from another byte");
+                screen.input.rewind(send_from).unwrap();
+                screen.channel = Some(channel);
+                screen.granted = receive_from + WINDOW_BYTES;
+            }
+            ToConsole::ShellPause { session, shell } => {
+                if let Some(screen) = seen.shells.get_mut(&(session, shell)) {
+                    screen.channel = None;
+                }
+            }
+            ToConsole::ShellClosed { session, shell } => {
+                if let Some(screen) = seen.shells.get_mut(&(session, shell)) {
+                    screen.closed = true;
+                    screen.channel = None;
+                }
+            }
+            ToConsole::Failed {
+                session, reason, ..
+            } => seen.failed.push((session, reason)),
+            ToConsole::Replaced => seen.replaced = true,
+            ToConsole::SignedOut => seen.over = true,
+        }
+    }
+}
+
+fn screen_on(seen: &mut Seen, channel: u16) -> Option<&mut Screen> {
+    let mut screens = seen.shells.values_mut();
+    screens.find(|screen| screen.channel == Some(channel))
+}
