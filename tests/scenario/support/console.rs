@@ -94,6 +94,8 @@ pub struct Screen {
     /// The shell is over.
     pub closed: bool,
     channel: Option<u16>,
+    /// Shown by another console before this one took over: output, and input typed there.
+    before: (u64, u64),
     /// Arrived, not shown yet.
     waiting: Vec<u8>,
     granted: u64,
@@ -101,6 +103,11 @@ pub struct Screen {
 }
 
 impl Screen {
+    /// Bytes of output since the shell began, up to the last one shown here.
+    fn position(&self) -> u64 {
+        self.before.0 + self.shown.len() as u64
+    }
+
     /// What is shown, as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.shown).into_owned()
@@ -365,7 +372,7 @@ fn hello(seen: &Seen) -> Hello {
         .map(|((session, shell), screen)| SessionShellPosition {
             session: *session,
             shell: *shell,
-            received: screen.shown.len() as u64,
+            received: screen.position(),
         })
         .collect();
     Hello {
@@ -461,7 +468,8 @@ impl Desk {
                 }
                 Incoming::Credit { channel, up_to } => {
                     if let Some(screen) = screen_on(&mut seen, channel) {
-                        screen.input.consumed(up_to.saturating_sub(WINDOW_BYTES));
+                        let consumed = up_to.saturating_sub(WINDOW_BYTES + screen.before.1);
+                        screen.input.consumed(consumed);
                     }
                 }
                 Incoming::Nothing => {}
@@ -492,7 +500,7 @@ impl Desk {
             may_show -= now;
             screen.shown.extend(screen.waiting.drain(..now));
             screen.shown_at = Some(Instant::now());
-            let up_to = screen.shown.len() as u64 + WINDOW_BYTES;
+            let up_to = screen.position() + WINDOW_BYTES;
             if let Some(channel) = screen.channel
                 && up_to >= screen.granted + CREDIT_STEP_BYTES
             {
@@ -549,10 +557,15 @@ impl Desk {
                 receive_from,
             } => {
                 assert!(self.link.open(channel, send_from, receive_from));
-                let screen = seen.shells.entry((session, shell)).or_default();
-                let arrived = screen.shown.len() + screen.waiting.len();
-                assert_eq!(receive_from, arrived as u64, "output from another byte");
-                screen.input.rewind(send_from).unwrap();
+                let screen = seen.shells.entry((session, shell));
+                let screen = screen.or_insert_with(|| Screen {
+                    before: (receive_from, send_from),
+                    ..Screen::default()
+                });
+                let arrived = screen.position() + screen.waiting.len() as u64;
+                assert_eq!(receive_from, arrived, "output from another byte");
+                let from = send_from - screen.before.1;
+                screen.input.rewind(from).unwrap();
                 screen.channel = Some(channel);
                 screen.granted = receive_from + WINDOW_BYTES;
             }

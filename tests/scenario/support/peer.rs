@@ -1,17 +1,21 @@
 //! A customer that speaks the link protocol itself: for figures, and for breaking the rules.
 
+use std::collections::VecDeque;
+use std::net::Ipv4Addr;
+
 use jumpgate::agent::Dialer;
 use jumpgate::domain::{Facts, Moment, Text, text::label};
 use jumpgate::link::connection::{Assembler, Incoming, decode};
 use jumpgate::link::frame::split_frame;
 use jumpgate::link::message::{FromCustomer, Hello, HelloTag, Purpose, ToCustomer};
-use jumpgate::link::{Connection, VERSION};
+use jumpgate::link::{ALPN, Connection, VERSION};
 use serde::Serialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
+use super::raw::{connector, name};
 use super::{Appliance, SOON};
 
 /// One link.
@@ -19,19 +23,32 @@ pub struct Peer {
     stream: TlsStream<TcpStream>,
     link: Connection,
     assembler: Assembler,
-    heard: std::collections::VecDeque<ToCustomer>,
+    heard: VecDeque<ToCustomer>,
 }
 
 impl Peer {
     /// Connects, and proves the link key as every endpoint does.
     pub async fn connect(appliance: &Appliance) -> Self {
         let dialer = Dialer::new(appliance.address(), appliance.link_key(), |_| None).unwrap();
-        let stream = dialer.dial().await.unwrap().stream;
+        Self::on(dialer.dial().await.unwrap().stream)
+    }
+
+    /// Connects from one of the loopback's many addresses.
+    pub async fn connect_from(appliance: &Appliance, address: Ipv4Addr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((address, 0).into()).unwrap();
+        let there = (Ipv4Addr::LOCALHOST, appliance.https()).into();
+        let tcp = socket.connect(there).await.unwrap();
+        let tls = connector(&[ALPN]).connect(name(), tcp).await;
+        Self::on(tls.unwrap())
+    }
+
+    fn on(stream: TlsStream<TcpStream>) -> Self {
         Self {
             stream,
             link: Connection::new(Moment::default()),
             assembler: Assembler::default(),
-            heard: std::collections::VecDeque::new(),
+            heard: VecDeque::new(),
         }
     }
 
@@ -40,6 +57,13 @@ impl Peer {
         let mut peer = Self::connect(appliance).await;
         peer.say(&hello(key)).await;
         peer
+    }
+
+    /// Connects from `address` and tries a key; the relay's word.
+    pub async fn tries(appliance: &Appliance, address: Ipv4Addr, key: &str) -> ToCustomer {
+        let mut peer = Self::connect_from(appliance, address).await;
+        peer.say(&hello(key)).await;
+        peer.next().await.unwrap()
     }
 
     /// Sends a message.
