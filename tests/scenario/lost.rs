@@ -11,33 +11,57 @@ use super::session::counts;
 use super::support::{Appliance, Console, Customer, Line};
 use super::{Joined, nightly, programs};
 
-/// Enough output that several outages fall into it, whatever the machine.
-const LINES: u32 = 60_000;
+/// A shell that counts until it is told to stop, whatever happens to the lines.
+struct Counting {
+    at: (SessionId, ShellId),
+    from: usize,
+    stop: std::path::PathBuf,
+}
 
-fn count_slowly(console: &Console, (session, shell): (SessionId, ShellId)) -> usize {
-    let from = console.shown(session, shell);
-    // A short rest now and then: a fast machine would be done before the first outage.
-    let command = format!(
-        "i=0; while [ $i -lt {LINES} ]; do seq $((i + 1)) $((i += 2000)); sleep 0.02; done; \
-         echo do''ne\n"
-    );
-    console.types(session, shell, command);
-    from
+impl Counting {
+    async fn start(joined: &mut Joined) -> Self {
+        let at = joined.shell().await;
+        let stop = joined.appliance.beside("stop");
+        let file = stop.display();
+        // What is typed meanwhile must not show between the numbers.
+        let command = format!(
+            "stty -echo; i=0; while [ ! -e {file} ]; do seq $((i + 1)) $((i += 2000)); \
+             sleep 0.02; done; stty echo; echo do''ne\n"
+        );
+        let from = joined.console.shown(at.0, at.1);
+        joined.console.types(at.0, at.1, command);
+        Self { at, from, stop }
+    }
+
+    /// Waits for more output.
+    async fn goes_on(&self, console: &Console) {
+        let (session, shell) = self.at;
+        let shown = console.shown(session, shell);
+        console
+            .sees("more output", |seen| {
+                (seen.shells[&self.at].shown.len() > shown + 20_000).then_some(())
+            })
+            .await;
+    }
+
+    /// Ends it and looks at everything it wrote; returns where that ends.
+    async fn stops(&self, console: &Console) -> usize {
+        std::fs::write(&self.stop, "").unwrap();
+        let end = console.reads(self.at, self.from, "done\r\n").await;
+        let shown = console.seen().shells[&self.at].shown[self.from..end].to_vec();
+        let last = counts(&shown);
+        assert_eq!(last % 2_000, 0, "the end of the output is missing");
+        end
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_console_that_comes_back_finds_its_sessions_and_every_byte_once() {
     let mut joined = Joined::new().await;
-    let at = joined.shell().await;
-    let from = count_slowly(&joined.console, at);
+    let counting = Counting::start(&mut joined).await;
+    let at = counting.at;
     for outage in 1..=3 {
-        let shown = joined.console.shown(at.0, at.1);
-        joined
-            .console
-            .sees("more output", |seen| {
-                (seen.shells[&at].shown.len() > shown + 20_000).then_some(())
-            })
-            .await;
+        counting.goes_on(&joined.console).await;
         joined.console.cut().await;
         joined.customer.hears("The connection of ada is interrupted").await;
         let typed = format!("while you were away {outage}");
@@ -53,9 +77,7 @@ async fn a_console_that_comes_back_finds_its_sessions_and_every_byte_once() {
         joined.console.sees_chat(joined.session, &typed).await;
         joined.customer.hears("ada is connected.").await;
     }
-    let end = joined.console.reads(at, from, "done\r\n").await;
-    let shown = joined.console.seen().shells[&at].shown[from..end].to_vec();
-    counts(&shown, LINES);
+    counting.stops(&joined.console).await;
     joined.console.runs(at, "echo $((6 * 7))", "42").await;
     joined.chats("at last").await;
     joined.appliance.nothing_panicked();
@@ -82,16 +104,10 @@ async fn a_second_console_takes_over_and_the_first_is_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_customer_whose_line_is_cut_comes_back_to_the_same_shell() {
     let (mut joined, line) = by_line().await;
-    let at = joined.shell().await;
-    let from = count_slowly(&joined.console, at);
+    let counting = Counting::start(&mut joined).await;
+    let at = counting.at;
     for outage in 1..=3 {
-        let shown = joined.console.shown(at.0, at.1);
-        joined
-            .console
-            .sees("more output", |seen| {
-                (seen.shells[&at].shown.len() > shown + 20_000).then_some(())
-            })
-            .await;
+        counting.goes_on(&joined.console).await;
         line.cut_for_now();
         joined.customer.hears("The connection is interrupted.").await;
         joined
@@ -100,17 +116,20 @@ async fn a_customer_whose_line_is_cut_comes_back_to_the_same_shell() {
             .await;
         let typed = format!("from the tunnel {outage}");
         joined.customer.types(&typed);
-        joined.console.types(at.0, at.1, "#");
+        let command = format!("echo typed $((1000 + {outage}))\n");
+        joined.console.types(at.0, at.1, command);
         line.mend();
         joined.customer.hears("The connection is back.").await;
         joined.console.sees_status(at.0, Status::InProgress).await;
         joined.console.sees_chat(at.0, &typed).await;
     }
-    joined.console.types(at.0, at.1, "\n");
-    let end = joined.console.reads(at, from, "done\r\n").await;
-    let shown = joined.console.seen().shells[&at].shown[from..end].to_vec();
-    counts(&shown, LINES);
-    joined.console.runs(at, "echo $((6 * 7))", "42").await;
+    let mut end = counting.stops(&joined.console).await;
+    for outage in 1..=3 {
+        let words = format!("typed 100{outage}\r\n");
+        end = joined.console.reads(at, end, &words).await;
+    }
+    let text = joined.console.seen().shells[&at].text();
+    assert_eq!(text.matches("typed 100").count(), 3, "input came twice");
     let log = joined.console.seen().entries[&at.0].clone();
     for outage in 1..=3 {
         let typed = format!("from the tunnel {outage}");

@@ -84,6 +84,22 @@ pub struct Seen {
     pub over: bool,
 }
 
+impl Seen {
+    /// For whoever reads why a test failed.
+    fn summary(&self) -> String {
+        let shells = self.shells.iter().map(|((_, shell), screen)| {
+            let end = screen.shown.len().saturating_sub(200);
+            let last = String::from_utf8_lossy(&screen.shown[end..]);
+            let (shown, waiting) = (screen.shown.len(), screen.waiting.len());
+            let (channel, closed) = (screen.channel, screen.closed);
+            format!("shell {shell}: {channel:?} {closed} {shown} shown, {waiting} wait: {last:?}")
+        });
+        let shells: Vec<_> = shells.collect();
+        let (over, turned, failed) = (self.over, &self.turned, &self.failed);
+        format!("{shells:#?} {over} {turned:?} {failed:?} {:?}", self.entries)
+    }
+}
+
 /// One terminal.
 #[derive(Default)]
 pub struct Screen {
@@ -200,9 +216,7 @@ impl Console {
                 return found;
             }
             if timeout_at(until, changed).await.is_err() {
-                let seen = self.seen();
-                let logs = &seen.entries;
-                panic!("the console does not see {what}; logs {logs:?}");
+                panic!("the console does not see {what}; {}", self.seen().summary());
             }
         }
     }
