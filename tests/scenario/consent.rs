@@ -37,7 +37,9 @@ async fn a_withdrawn_question_can_no_longer_be_answered() {
         .console
         .sees("the question", |seen| seen.asking.first().copied());
     let (_, prompt) = asked.await;
-    joined.console.say(FromConsole::Withdraw { session, prompt });
+    joined
+        .console
+        .say(FromConsole::Withdraw { session, prompt });
     joined.customer.hears("ada no longer asks.").await;
     // Too late: an ordinary word by now.
     joined.customer.types("y");

@@ -50,7 +50,9 @@ async fn a_killed_relay_loses_nothing_that_was_acknowledged() {
         while tokio::time::Instant::now() < until {
             number += 1;
             let request = round * 1_000 + number;
-            joined.console.chat(session, &format!("note {round}.{number}"));
+            joined
+                .console
+                .chat(session, &format!("note {round}.{number}"));
             if number % 8 == 1 {
                 joined.console.say(FromConsole::CreateKey {
                     request,
@@ -65,7 +67,10 @@ async fn a_killed_relay_loses_nothing_that_was_acknowledged() {
             tokio::time::sleep(Duration::from_millis(4)).await;
         }
         joined.appliance.kill("relay").await;
-        joined.customer.hears("The connection is interrupted.").await;
+        joined
+            .customer
+            .hears("The connection is interrupted.")
+            .await;
         joined.console.cut().await;
         let recorded = recorded(&joined);
         joined
@@ -88,7 +93,13 @@ async fn a_killed_relay_loses_nothing_that_was_acknowledged() {
             .await;
         joined.console.sees_recorded(session, number).await;
     }
-    let keys: BTreeSet<String> = joined.console.seen().keys.iter().map(|key| key.1.clone()).collect();
+    let keys: BTreeSet<String> = joined
+        .console
+        .seen()
+        .keys
+        .iter()
+        .map(|key| key.1.clone())
+        .collect();
     assert!(!keys.is_empty());
     for key in &keys {
         find(&joined.appliance, &joined.representative, key).await;
@@ -117,14 +128,12 @@ fn recorded(joined: &Joined) -> BTreeMap<u32, Entry> {
     let seen = joined.console.seen();
     let through = seen.recorded.get(&joined.session).copied().unwrap_or(0);
     let log = seen.entries[&joined.session].range(..=through);
-    log.map(|(number, entry)| (*number, entry.clone())).collect()
+    log.map(|(number, entry)| (*number, entry.clone()))
+        .collect()
 }
 
 /// The log as the store has it; stops the appliance for that.
-fn stored(
-    appliance: &mut Appliance,
-    session: jumpgate::domain::SessionId,
-) -> BTreeMap<u32, Entry> {
+fn stored(appliance: &mut Appliance, session: jumpgate::domain::SessionId) -> BTreeMap<u32, Entry> {
     let (status, _) = appliance.stop(Signal::SIGINT);
     assert!(status.success(), "{status}");
     let store = appliance.store();
@@ -183,7 +192,11 @@ async fn a_killed_web_side_drops_no_session_and_is_back_soon() {
         joined.chats("all the while").await;
         joined.console.runs(at, "echo $((6 * 7))", "42").await;
         // A visitor meanwhile waits in the kernel's queue and gets the page.
-        assert!(page(&joined.appliance, "/").await.starts_with("HTTP/1.1 200 "));
+        assert!(
+            page(&joined.appliance, "/")
+                .await
+                .starts_with("HTTP/1.1 200 ")
+        );
     }
     assert!(!joined.console.seen().over, "the console's link went on");
     assert!(!joined.customer.shown().contains("interrupted"));
@@ -226,11 +239,17 @@ async fn ctrl_c_stops_everything_within_two_seconds_and_the_next_start_keeps_eve
         .await;
     }
     assert!(!joined.appliance.paths().ready().exists());
-    joined.customer.hears("The connection is interrupted.").await;
+    joined
+        .customer
+        .hears("The connection is interrupted.")
+        .await;
 
     joined.appliance.up().await;
     assert_eq!(joined.appliance.ready()["url"], before["url"]);
-    assert_eq!(joined.appliance.ready()["fingerprint"], before["fingerprint"]);
+    assert_eq!(
+        joined.appliance.ready()["fingerprint"],
+        before["fingerprint"]
+    );
     joined.customer.hears("The connection is back.").await;
     joined.console.cut().await;
     joined

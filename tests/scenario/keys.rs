@@ -56,13 +56,24 @@ async fn a_wrong_a_used_and_an_expired_key_get_one_plain_answer() {
         assert!(!customer.ends().await.success());
         let port = appliance.https().to_string();
         clients.insert(customer.shown().replace(&port, "PORT"));
-        pages.insert(typed_in_the_portal(&appliance, key).await.replace(key, "KEY"));
+        pages.insert(
+            typed_in_the_portal(&appliance, key)
+                .await
+                .replace(key, "KEY"),
+        );
     }
-    assert_eq!((clients.len(), pages.len()), (1, 1), "{clients:#?} {pages:#?}");
+    assert_eq!(
+        (clients.len(), pages.len()),
+        (1, 1),
+        "{clients:#?} {pages:#?}"
+    );
     let (client, page) = (clients.pop_first().unwrap(), pages.pop_first().unwrap());
     let plain = "This session key does not work: it is wrong, was used already, or is too old.";
     assert!(client.contains(plain), "{client}");
-    assert!(page.contains("mistyped, used already, or too old"), "{page}");
+    assert!(
+        page.contains("mistyped, used already, or too old"),
+        "{page}"
+    );
     for name in ["ada", "expired", "Pat"] {
         assert!(!client.contains(name), "it reveals {name}: {client}");
     }
@@ -99,7 +110,10 @@ async fn guessing_is_limited_by_address_and_hurts_nobody_else() {
         else {
             panic!("it was let in");
         };
-        assert!(matches!(reason, TurnedReason::SlowDown { .. }), "{reason:?}");
+        assert!(
+            matches!(reason, TurnedReason::SlowDown { .. }),
+            "{reason:?}"
+        );
     }
     let mut customer = Customer::start(&appliance, &key.digits);
     assert!(!customer.ends().await.success());
@@ -168,5 +182,9 @@ async fn typed_in_the_portal(appliance: &Appliance, key: &str) -> String {
         let name = line.split(':').next().unwrap().to_ascii_lowercase();
         !["date", "x-request-number"].contains(&name.as_str())
     };
-    answer.lines().filter(changes).collect::<Vec<_>>().join("\n")
+    answer
+        .lines()
+        .filter(changes)
+        .collect::<Vec<_>>()
+        .join("\n")
 }

@@ -63,7 +63,10 @@ async fn a_console_that_comes_back_finds_its_sessions_and_every_byte_once() {
     for outage in 1..=3 {
         counting.goes_on(&joined.console).await;
         joined.console.cut().await;
-        joined.customer.hears("The connection of ada is interrupted").await;
+        joined
+            .customer
+            .hears("The connection of ada is interrupted")
+            .await;
         let typed = format!("while you were away {outage}");
         joined.customer.types(&typed);
         joined
@@ -109,7 +112,10 @@ async fn a_customer_whose_line_is_cut_comes_back_to_the_same_shell() {
     for outage in 1..=3 {
         counting.goes_on(&joined.console).await;
         line.cut_for_now();
-        joined.customer.hears("The connection is interrupted.").await;
+        joined
+            .customer
+            .hears("The connection is interrupted.")
+            .await;
         joined
             .console
             .sees_status(at.0, Status::CustomerAbsent)
@@ -145,7 +151,10 @@ async fn stopping_while_the_line_is_cut_holds_when_it_is_back() {
     let (mut joined, line) = by_line().await;
     let at = joined.shell().await;
     line.cut_for_now();
-    joined.customer.hears("The connection is interrupted.").await;
+    joined
+        .customer
+        .hears("The connection is interrupted.")
+        .await;
     joined.customer.types("/stop");
     joined.customer.hears("Sharing stopped").await;
     line.mend();
@@ -191,7 +200,9 @@ async fn a_customer_gets_out_through_a_proxy_that_asks_who_they_are() {
     let address = appliance.address();
     let mut customer = Customer::start_by(&appliance, &address, &key.digits, &environment);
     customer.hears("goes through the proxy").await;
-    customer.hears("(the office) asks for your user name:").await;
+    customer
+        .hears("(the office) asks for your user name:")
+        .await;
     customer.types("pat");
     customer.hears("Password").await;
     customer.types("wrong");
@@ -203,7 +214,10 @@ async fn a_customer_gets_out_through_a_proxy_that_asks_who_they_are() {
     let session = console.accepts_next().await;
     let wanted = format!("CONNECT {address} HTTP/1.1");
     assert_eq!(proxy.requests(), [wanted.as_str(); 3]);
-    assert!(!customer.shown().contains("se cret"), "the password is shown");
+    assert!(
+        !customer.shown().contains("se cret"),
+        "the password is shown"
+    );
 
     let mut joined = Joined {
         console,

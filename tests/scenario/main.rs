@@ -22,7 +22,9 @@ use support::{Appliance, Console, Customer, Representative};
 
 /// The folder of the programs under test.
 fn programs() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_supervisor")).parent().unwrap()
+    Path::new(env!("CARGO_BIN_EXE_supervisor"))
+        .parent()
+        .unwrap()
 }
 
 /// Whether there is time for waits of a minute.

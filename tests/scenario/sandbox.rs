@@ -17,7 +17,12 @@ async fn every_thread_of_relay_and_web_is_locked_in() {
         assert!(threads.len() > 1, "{name} has {} threads", threads.len());
         for status in threads {
             let thread = field(&status, "Name");
-            let of = |key| (field(&status, key), format!("{name}, thread {thread}: {key}"));
+            let of = |key| {
+                (
+                    field(&status, key),
+                    format!("{name}, thread {thread}: {key}"),
+                )
+            };
             let (seccomp, place) = of("Seccomp");
             assert_eq!(seccomp, "2", "{place}");
             let (no_new_privileges, place) = of("NoNewPrivs");

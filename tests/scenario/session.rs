@@ -63,12 +63,14 @@ async fn a_session_key_joins_a_customer_and_a_representative() {
                 ada can no longer reach this computer.";
     joined.customer.hears(last).await;
     assert!(joined.customer.ends().await.success());
-    let gone = joined.console.sees("the session's end", |seen| {
-        seen.gone.get(&session).copied()
-    });
+    let gone = joined
+        .console
+        .sees("the session's end", |seen| seen.gone.get(&session).copied());
     assert_eq!(gone.await, EndReason::Representative);
 
-    let Joined { appliance: done, .. } = joined;
+    let Joined {
+        appliance: done, ..
+    } = joined;
     appliance = done;
     let (status, _) = appliance.stop(Signal::SIGINT);
     assert!(status.success());
@@ -81,9 +83,7 @@ async fn several_shells(joined: &mut Joined) {
     let console = &joined.console;
     console.runs(first, "echo $((6 * 7))", "42").await;
     console.runs(first, "stty size", "24 80").await;
-    console
-        .runs(first, r"printf '\347\213\227\n'", "狗")
-        .await;
+    console.runs(first, r"printf '\347\213\227\n'", "狗").await;
     console.runs(first, "tty=$(tty); echo ${#tty}", "10").await;
     let (session, shell) = first;
     console.say(FromConsole::ResizeShell {
@@ -109,7 +109,9 @@ async fn several_shells(joined: &mut Joined) {
         let command = format!("echo $(({number} * 1111))");
         console.runs(another, &command, &words).await;
     }
-    console.runs(first, "echo still $((1 + 1))", "still 2").await;
+    console
+        .runs(first, "echo still $((1 + 1))", "still 2")
+        .await;
     console.types(session, ShellId(2), "exit\n");
     console
         .sees("the second shell's end", |seen| {
@@ -191,9 +193,15 @@ fn everything_is_on_record(appliance: &Appliance, session: SessionId) {
         assert_eq!(row.bytes, Some(file.len() as u64));
         assert_eq!(row.sha256, Some(Fingerprint::of(&file)));
         let (output, sizes) = transcript(&file);
-        assert!(output.contains("ready> ") || row.shell != ShellId(1), "{output}");
+        assert!(
+            output.contains("ready> ") || row.shell != ShellId(1),
+            "{output}"
+        );
         if row.shell == ShellId(1) {
-            assert!(output.contains("24 80") && output.contains("狗"), "{output}");
+            assert!(
+                output.contains("24 80") && output.contains("狗"),
+                "{output}"
+            );
             assert!(sizes.contains(&(132, 50)), "{sizes:?}");
         }
     }

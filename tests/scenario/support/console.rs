@@ -96,7 +96,10 @@ impl Seen {
         });
         let shells: Vec<_> = shells.collect();
         let (over, turned, failed) = (self.over, &self.turned, &self.failed);
-        format!("{shells:#?} {over} {turned:?} {failed:?} {:?}", self.entries)
+        format!(
+            "{shells:#?} {over} {turned:?} {failed:?} {:?}",
+            self.entries
+        )
     }
 }
 

@@ -130,8 +130,7 @@ async fn tunnel(
     let first = head.lines().next().unwrap_or_default();
     seen.lock().unwrap().push(first.to_owned());
     let wanted = format!("proxy-authorization: basic {}", credentials.unwrap_or("")).to_lowercase();
-    let known = credentials.is_none()
-        || head.lines().any(|line| line.to_lowercase() == wanted);
+    let known = credentials.is_none() || head.lines().any(|line| line.to_lowercase() == wanted);
     let target = first
         .strip_prefix("CONNECT ")
         .and_then(|rest| rest.split(' ').next());

@@ -45,16 +45,23 @@ impl Raw<TlsStream<TcpStream>> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
+    /// Goes on with a connection that followed the rules so far.
+    pub fn over(stream: S) -> Self {
+        Self { stream }
+    }
+
+    /// Waits that long for the other side to close; what else it says is not looked at.
+    pub async fn is_closed_within(&mut self, wait: Duration) -> bool {
+        let mut buffer = [0; 4_096];
+        let read = timeout(wait, self.stream.read(&mut buffer)).await;
+        matches!(read, Ok(Ok(0) | Err(_)))
+    }
+
     /// Sends bytes. They may not arrive if the other side has closed.
     pub async fn send(&mut self, bytes: &[u8]) {
         if self.stream.write_all(bytes).await.is_ok() {
             let _ = self.stream.flush().await;
         }
-    }
-
-    /// Says that nothing more will come.
-    pub async fn finish(&mut self) {
-        let _ = self.stream.shutdown().await;
     }
 
     /// Everything that comes until the other side closes, and how long that took.
@@ -82,11 +89,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
             }
         }
         String::from_utf8(head).unwrap()
-    }
-
-    /// The socket, for another protocol.
-    pub fn into_inner(self) -> S {
-        self.stream
     }
 }
 
