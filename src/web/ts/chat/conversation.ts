@@ -2,12 +2,14 @@
 
 import { batch, signal } from "@preact/signals";
 
+import { cleanChat, fitsChat } from "../link/chattext.ts";
 import { Dial, type Ticket } from "../link/dial.ts";
-import { CHAT_BYTES_MAX } from "../link/limits.ts";
 import * as link from "../link/messages.ts";
 import type { EndReason, Entry, PuzzleAnswer } from "../link/messages.ts";
+import { adrift, settle, takeBack, type Underway } from "../link/underway.ts";
 import { solve } from "../portal/puzzle.ts";
 import { setClock } from "../ui/now.ts";
+import { words } from "../words/en.ts";
 import { platform } from "./platform.ts";
 
 /** Why it could not begin. */
@@ -18,6 +20,9 @@ interface Kept {
   ak: string | null;
   session: string;
   token: string;
+  representative: string;
+  /** It ended; loading the page again says so again. */
+  over?: EndReason;
 }
 
 const STORE = "chat";
@@ -31,7 +36,7 @@ export class Conversation {
   /** Let in at least once. */
   readonly begun = signal(false);
   readonly entries = signal<readonly Entry[]>([]);
-  readonly underway = signal<readonly { text: string; after: number }[]>([]);
+  readonly underway = signal<readonly Underway[]>([]);
   readonly draft = signal(sessionStorage.getItem(DRAFT) ?? "");
   readonly over = signal<EndReason | null>(null);
   readonly stopped = signal<Stopped | null>(null);
@@ -41,25 +46,35 @@ export class Conversation {
   #ak: string | null;
   #kept: Kept | null;
   #puzzle: PuzzleAnswer | undefined;
+  readonly #title = document.title;
+  #unseen = 0;
 
   constructor(ak: string | null) {
     this.#ak = ak;
     const kept = readKept();
     // Another key in the address is another conversation.
     this.#kept = kept && (ak === null || kept.ak === ak) ? kept : null;
+    this.representative.value = this.#kept?.representative ?? "";
+    this.over.value = this.#kept?.over ?? null;
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState !== "visible") return;
+      this.#unseen = 0;
+      document.title = this.#title;
+    });
     this.dial = new Dial({
       ticket: () => (this.#kept ? requestTicket({}, true) : requestTicket({ ak: this.#ak }, false)),
       hello: () => this.#hello(),
       message: (json) => batch(() => this.#message(json as link.ToCustomer)),
       data: () => undefined,
       credit: () => undefined,
-      lost: () => undefined,
+      lost: () => (this.underway.value = adrift(this.underway.peek())),
       refused: (why) => this.#refused(why),
     });
   }
 
   start(): void {
     this.stopped.value = null;
+    if (this.over.value) return;
     if (!this.#kept && !this.#ak) this.stopped.value = { why: "key" };
     else this.dial.start();
   }
@@ -70,16 +85,12 @@ export class Conversation {
   }
 
   send(): void {
-    const text = this.draft.peek().trim();
+    const text = cleanChat(this.draft.peek());
     const connection = this.dial.connection;
-    if (!text || !connection || !this.begun.peek() || !this.fits(text)) return;
+    if (!text || !connection || !this.begun.peek() || !fitsChat(text)) return;
     connection.say({ type: "chat", text } satisfies link.FromCustomer);
-    this.underway.value = [...this.underway.peek(), { text, after: this.#lastNumber }];
+    this.underway.value = [...this.underway.peek(), { text, after: this.#lastNumber, adrift: false }];
     this.write("");
-  }
-
-  fits(text: string): boolean {
-    return new TextEncoder().encode(text).byteLength <= CHAT_BYTES_MAX;
   }
 
   leave(): void {
@@ -111,7 +122,7 @@ export class Conversation {
         return this.#turned(message);
       case "session": {
         const token = message.token ?? this.#kept?.token;
-        if (token) this.#keep({ ak: this.#ak, session: message.session, token });
+        if (token) this.#keep({ ak: this.#ak, session: message.session, token, representative: message.representative });
         this.customer.value = message.customer;
         this.representative.value = message.representative;
         this.accepted.value = message.accepted;
@@ -140,18 +151,23 @@ export class Conversation {
   #add(entry: Entry): void {
     if (this.entries.peek().some(({ number }) => number === entry.number)) return;
     this.entries.value = [...this.entries.peek(), entry].sort((a, b) => a.number - b.number);
-    if (entry.what !== "chat" || entry.by.role !== "customer") return;
-    const underway = this.underway.peek();
-    const index = underway.findIndex(({ text, after }) => text === entry.text && entry.number > after);
-    this.underway.value = underway.filter((_, other) => other !== index);
+    this.#announce(entry);
+    if (entry.by.role === "customer") this.underway.value = settle(this.underway.peek(), entry);
+  }
+
+  /** Counts what was said while another tab is in front, in this tab's title. */
+  #announce(entry: Entry): void {
+    if (entry.what !== "chat" || entry.by.role !== "representative" || document.visibilityState === "visible") return;
+    this.#unseen += 1;
+    document.title = words.queue.titleCount(this.#unseen, this.#title);
   }
 
   /** What was sent into a connection that was lost, and never arrived, goes back into the box. */
   #takeBackUnderway(): void {
-    const lost = this.underway.peek();
-    if (lost.length === 0 || !this.dial.connection) return;
-    this.underway.value = [];
-    this.write([...lost.map(({ text }) => text), this.draft.peek()].filter(Boolean).join("\n"));
+    const back = this.dial.connection && takeBack(this.underway.peek(), this.draft.peek());
+    if (!back) return;
+    this.underway.value = back.underway;
+    this.write(back.draft);
   }
 
   #turned(message: link.Turned): void {
@@ -197,8 +213,8 @@ export class Conversation {
 
   #end(reason: EndReason): void {
     this.dial.close();
-    this.#kept = null;
-    sessionStorage.removeItem(STORE);
+    // The token opens nothing any more.
+    if (this.#kept) this.#keep({ ...this.#kept, token: "", over: reason });
     sessionStorage.removeItem(DRAFT);
     this.over.value = reason;
   }
@@ -212,7 +228,7 @@ export class Conversation {
 function readKept(): Kept | null {
   try {
     const kept = JSON.parse(sessionStorage.getItem(STORE) ?? "null") as Kept | null;
-    return kept?.session && kept.token ? kept : null;
+    return kept?.session ? kept : null;
   } catch {
     return null;
   }
@@ -226,8 +242,8 @@ async function requestTicket(body: object, comingBack: boolean): Promise<Ticket>
     body: JSON.stringify(body),
   });
   if (response.ok) return (await response.json()) as { ticket: string };
-  if (response.status >= 500) return { later: true };
   const { error } = (await response.json().catch(() => ({}))) as { error?: string };
+  if (response.status >= 500 && !error) return { later: true };
   const passes = error === "unavailable" || error === "slow_down" || error === "full";
   return comingBack && passes ? { later: true } : { refused: error ?? "key" };
 }

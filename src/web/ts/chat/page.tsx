@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 
+import { cleanChat, fitsChat } from "../link/chattext.ts";
 import type { Entry } from "../link/messages.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { slowly } from "../ui/now.ts";
@@ -123,7 +124,7 @@ function Line({ entry, customer }: { entry: Entry; customer: string }) {
 function Box({ conversation, away }: { conversation: Conversation; away: boolean }) {
   const box = useRef<HTMLTextAreaElement>(null);
   const draft = conversation.draft.value;
-  const tooLong = !conversation.fits(draft.trim());
+  const tooLong = !fitsChat(cleanChat(draft));
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
@@ -150,7 +151,7 @@ function Box({ conversation, away }: { conversation: Conversation; away: boolean
         onInput={(event) => conversation.write(event.currentTarget.value)}
         onKeyDown={onKeyDown}
       />
-      <button type="submit" class="button" disabled={away || tooLong || !draft.trim()}>
+      <button type="submit" class="button" disabled={away || tooLong || !cleanChat(draft)}>
         {say.send}
       </button>
       {tooLong && (

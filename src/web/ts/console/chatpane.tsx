@@ -3,12 +3,13 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
+import { cleanChat, fitsChat } from "../link/chattext.ts";
 import type { Entry } from "../link/messages.ts";
 import { Icon } from "../ui/icon.tsx";
 import { slowly } from "../ui/now.ts";
 import { words } from "../words/en.ts";
 import { ago, exactly } from "../words/time.ts";
-import { type Desk, fitsChat } from "./desk.ts";
+import type { Desk } from "./desk.ts";
 import { paneOpen, paneWidth, PANE_WIDTH_MAX, PANE_WIDTH_MIN } from "./layout.ts";
 import type { Session } from "./session.ts";
 
@@ -170,7 +171,7 @@ function Composer({ desk, session }: { desk: Desk; session: Session }) {
   const box = useRef<HTMLTextAreaElement>(null);
   const draft = session.draft.value;
   const offline = desk.dial.state.value.at !== "up";
-  const tooLong = !fitsChat(draft.trim());
+  const tooLong = !fitsChat(cleanChat(draft));
   const over = session.over.value !== null;
   useLayoutEffect(() => {
     const element = box.current;
@@ -203,7 +204,7 @@ function Composer({ desk, session }: { desk: Desk; session: Session }) {
         onInput={(event) => session.write(event.currentTarget.value)}
         onKeyDown={onKeyDown}
       />
-      <button type="submit" class="button send" disabled={offline || tooLong || !draft.trim()}>
+      <button type="submit" class="button send" disabled={offline || tooLong || !cleanChat(draft)}>
         {words.chat.send}
       </button>
       <p id="message-hint" class="small muted hint" role="status">

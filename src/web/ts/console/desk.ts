@@ -5,11 +5,12 @@
 
 import { batch, computed, effect, signal } from "@preact/signals";
 
+import { cleanChat, fitsChat } from "../link/chattext.ts";
 import { Dial, type Ticket } from "../link/dial.ts";
-import { CHAT_BYTES_MAX } from "../link/limits.ts";
 import * as link from "../link/messages.ts";
 import type { EndReason, Entry, FromConsole, Overview, SessionId, ShellId } from "../link/messages.ts";
-import { setClock, now } from "../ui/now.ts";
+import { adrift } from "../link/underway.ts";
+import { now, setClock } from "../ui/now.ts";
 import { words } from "../words/en.ts";
 import { showTools } from "./layout.ts";
 import { Session } from "./session.ts";
@@ -27,9 +28,10 @@ export type Closed = "replaced" | "signed_out" | "version" | "full";
 /** Time for the log to be sent again after a lost link, before a message counts as undelivered. */
 const SETTLE_MS = 2_500;
 
-const csrf = document.documentElement.dataset["csrf"] ?? "";
-const encoder = new TextEncoder();
+/** As served: it names the site. */
+const pageTitle = document.title || words.product;
 
+const csrf = document.documentElement.dataset["csrf"] ?? "";
 export class Desk {
   readonly me = signal<{ name: string; keySecondsMax: number } | null>(null);
   readonly sessions = signal<ReadonlyMap<SessionId, Session>>(new Map());
@@ -74,7 +76,8 @@ export class Desk {
       refused: () => (this.closed.value = "signed_out"),
     });
     effect(() => {
-      const title = this.current.value ? `${this.current.value.name.value} · ${words.product}` : words.product;
+      const session = this.current.value;
+      const title = session ? `${session.name.value} · ${pageTitle}` : pageTitle;
       const count = this.waiting.value.length;
       document.title = count > 0 ? words.queue.titleCount(count, title) : title;
     });
@@ -109,10 +112,10 @@ export class Desk {
 
   /** False if it cannot be sent now: the text stays in the box. */
   chat(session: Session): boolean {
-    const text = session.draft.peek().trim();
+    const text = cleanChat(session.draft.peek());
     if (!text || session.over.peek() || !fitsChat(text)) return false;
     if (!this.#say({ type: "chat", session: session.id, text })) return false;
-    session.underway.value = [...session.underway.peek(), { text, after: session.lastNumber }];
+    session.underway.value = [...session.underway.peek(), { text, after: session.lastNumber, adrift: false }];
     session.notice.value = "";
     session.write("");
     return true;
@@ -319,6 +322,7 @@ export class Desk {
     }
     session.asking.value = null;
     session.opening.value = false;
+    session.underway.value = adrift(session.underway.peek());
     session.takeBackUnderway();
     session.over.value = reason;
   }
@@ -372,6 +376,7 @@ export class Desk {
     for (const session of this.sessions.peek().values()) {
       session.asking.value = null;
       session.opening.value = false;
+      session.underway.value = adrift(session.underway.peek());
       for (const shell of session.shells.peek()) shell.channel = null;
     }
     const asked = this.key.peek();
@@ -412,10 +417,6 @@ export class Desk {
   }
 }
 
-export function fitsChat(text: string): boolean {
-  return encoder.encode(text).byteLength <= CHAT_BYTES_MAX;
-}
-
 export function canOpenShell(session: Session): boolean {
   const { kind, status } = session.overview.value;
   const busy = session.asking.value !== null || session.opening.value;
@@ -432,7 +433,8 @@ async function post(path: string): Promise<Response> {
 
 async function requestTicket(): Promise<Ticket> {
   const response = await post("/console/ticket");
-  if (response.status === 401) return { refused: "signed_out" };
+  // 403: the page is older than the sign-in it belongs to.
+  if (response.status === 401 || response.status === 403) return { refused: "signed_out" };
   if (!response.ok) return { later: true };
   return (await response.json()) as { ticket: string };
 }

@@ -35,6 +35,7 @@ export function listen(desk: Desk, commands: readonly Command[]): void {
       return take(event, () => (paletteOpen.value = true));
     }
     if (event.key === "Escape" && !inShell) {
+      if (target.closest(".key-panel")) return take(event, () => (desk.key.value = null));
       if (inText) return take(event, () => focusMain());
       if (drawerOpen.peek()) return take(event, () => (drawerOpen.value = false));
       if (desk.key.peek()) return take(event, () => (desk.key.value = null));

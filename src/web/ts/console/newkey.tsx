@@ -25,6 +25,7 @@ export function KeyPanel({ desk, state }: { desk: Desk; state: KeyState }) {
   useEffect(() => {
     panel.current?.querySelector<HTMLElement>("select, .key-digits, .button")?.focus();
   }, [state.at]);
+  useEffect(() => () => document.querySelector<HTMLElement>(".start")?.focus(), []);
   const close = () => (desk.key.value = null);
   return (
     <section class="panel key-panel" role="dialog" aria-labelledby="key-title" ref={panel}>

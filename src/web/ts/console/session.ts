@@ -4,15 +4,9 @@ import { computed, signal } from "@preact/signals";
 
 import { ENTRIES_SHOWN_MAX } from "../link/limits.ts";
 import type { EndReason, Entry, Overview, PromptId, SessionId, ShellId } from "../link/messages.ts";
+import { settle, takeBack, type Underway } from "../link/underway.ts";
 import { words } from "../words/en.ts";
 import type { Shell } from "./shell.ts";
-
-/** A message that was sent and has not come back as a log entry yet. */
-export interface Underway {
-  text: string;
-  /** The last entry when it was sent: it can only come back with a higher number. */
-  after: number;
-}
 
 export class Session {
   readonly id: SessionId;
@@ -73,10 +67,10 @@ export class Session {
 
   /** What was sent and never arrived goes back into the box. */
   takeBackUnderway(): void {
-    const lost = this.underway.peek();
-    if (lost.length === 0) return;
-    this.underway.value = [];
-    this.write([...lost.map(({ text }) => text), this.draft.peek()].filter(Boolean).join("\n"));
+    const back = takeBack(this.underway.peek(), this.draft.peek());
+    if (!back) return;
+    this.underway.value = back.underway;
+    this.write(back.draft);
     this.notice.value = words.chat.returned;
   }
 
@@ -89,9 +83,7 @@ export class Session {
   #settle(fresh: readonly Entry[]): void {
     let underway = this.underway.peek();
     for (const entry of fresh) {
-      if (entry.what !== "chat" || entry.by.role !== "representative") continue;
-      const index = underway.findIndex(({ text, after }) => text === entry.text && entry.number > after);
-      if (index >= 0) underway = underway.filter((_, other) => other !== index);
+      if (entry.by.role === "representative") underway = settle(underway, entry);
     }
     this.underway.value = underway;
   }

@@ -3,7 +3,7 @@
 import { Icon } from "../ui/icon.tsx";
 import { words } from "../words/en.ts";
 import type { Desk } from "./desk.ts";
-import { isPhone, personalOpen, sidebarOpen } from "./layout.ts";
+import { hideSidebarOnPhone, personalOpen, sidebarOpen } from "./layout.ts";
 import { Since } from "./queue.tsx";
 import type { Session } from "./session.ts";
 
@@ -13,7 +13,7 @@ export function Sidebar({ desk }: { desk: Desk }) {
   const toggleLabel = open ? words.queue.hide : words.queue.show;
   const show = () => {
     desk.show("queue");
-    if (isPhone) sidebarOpen.value = false;
+    hideSidebarOnPhone();
   };
   return (
     <nav class={`sidebar ${open ? "open" : "shut"}`} aria-label={words.queue.title}>

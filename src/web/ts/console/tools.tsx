@@ -91,12 +91,14 @@ function ShellTabs({ desk, session, shown }: { desk: Desk; session: Session; sho
     next?.focus();
   };
   return (
-    <div class="shell-tabs" role="tablist" aria-label={words.session.shells} ref={list} onKeyDown={onKeyDown}>
-      {session.shells.value.map((shell) => (
-        <span class={`shell-tab ${shell === shown ? "shown" : ""}`} key={shell.id} role="presentation">
+    <div class="shell-bar">
+      <div class="shell-tabs" role="tablist" aria-label={words.session.shells} ref={list} onKeyDown={onKeyDown}>
+        {session.shells.value.map((shell) => (
           <button
+            key={shell.id}
             type="button"
             role="tab"
+            class="shell-tab"
             aria-selected={shell === shown}
             aria-controls="screen"
             tabIndex={shell === shown ? 0 : -1}
@@ -107,17 +109,16 @@ function ShellTabs({ desk, session, shown }: { desk: Desk; session: Session; sho
             {words.session.shellTab(shell.id)}
             {shell.state.value === "over" && <span class="sr-only"> ({words.ended})</span>}
           </button>
-          <button
-            type="button"
-            class="icon-button small"
-            aria-label={words.session.shellClose(shell.id)}
-            title={words.session.shellClose(shell.id)}
-            onClick={() => desk.closeShell(session, shell)}
-          >
-            <Icon name="close" size={16} />
-          </button>
-        </span>
-      ))}
+        ))}
+      </div>
+      <button
+        type="button"
+        class="shell-close"
+        title={`${words.session.shellClose(shown.id)} (W)`}
+        onClick={() => desk.closeShell(session, shown)}
+      >
+        <Icon name="close" size={16} /> {words.session.shellClose(shown.id)}
+      </button>
     </div>
   );
 }

@@ -30,14 +30,13 @@ async function start(root: HTMLElement): Promise<void> {
     disableStdin: true,
     cursorBlink: false,
     scrollback: 0,
-    screenReaderMode: false,
   });
   const screen = document.createElement("div");
   screen.className = "player-screen";
-  screen.setAttribute("role", "img");
-  screen.setAttribute("aria-label", words.player.screen);
   root.prepend(screen);
   terminal.open(screen);
+  // Nothing can be typed into a recording.
+  if (terminal.textarea) terminal.textarea.tabIndex = -1;
   root.setAttribute("role", "region");
   root.setAttribute("aria-label", words.player.region(root.dataset["title"] ?? ""));
 

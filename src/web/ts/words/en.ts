@@ -115,7 +115,7 @@ export const words = {
     shellTab: (n: number) => `Shell ${n}`,
     shellClose: (n: number) => `Close shell ${n}`,
     shellOver: "This shell is over. You can still read and copy what it showed.",
-    shellDismiss: "Close its tab",
+    shellDismiss: "Put it away",
     shellPaused: "The customer's connection is gone. The shell waits and goes on when it is back.",
     shellGap: "Earlier output is not shown here; the session's report has all of it.",
     inputFull: "Too much was pasted at once; the rest was left out.",
@@ -228,7 +228,6 @@ export const words = {
     asking: "The customer is being asked already.",
     limit: "A limit of the appliance is reached. Close something you no longer need first.",
     range: "The appliance does not accept this value.",
-    store: "The appliance cannot write to its store just now. Nothing was changed; try again shortly.",
   } satisfies Record<Failure, string>,
 
   link: {
@@ -395,6 +394,5 @@ export const words = {
     skip: "Shorten pauses",
     at: (time: string, total: string) => `${time} of ${total}`,
     keys: "Space plays and pauses, the arrow keys move by 5 seconds, Home and End jump.",
-    screen: "Recorded screen",
   },
 };

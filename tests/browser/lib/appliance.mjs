@@ -1,0 +1,48 @@
+// A real appliance for one test: the supervisor with a state folder and ports of its own.
+
+import { execFile, spawn } from "node:child_process";
+import { mkdtemp, readFile, rm, chmod } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { until } from "./until.mjs";
+
+const target = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, "../../../target");
+export const programs = process.env.JUMPGATE_PROGRAMS ?? join(target, "release");
+
+/** Starts one and waits until it serves. */
+export async function startAppliance() {
+  const state = await mkdtemp(join(tmpdir(), "jumpgate-browser-"));
+  // Reachable for the programs' own users.
+  await chmod(state, 0o711);
+  const child = spawn(
+    join(programs, "supervisor"),
+    ["--state", join(state, "s"), "--https-port", "0", "--http-port", "0"],
+    { stdio: ["ignore", "pipe", "pipe"] },
+  );
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (said += text));
+  const appliance = { state: join(state, "s"), said: () => said, child };
+  appliance.ready = async () => JSON.parse(await readFile(join(appliance.state, "ready.json"), "utf8"));
+  const ready = await until("the appliance serves", 30_000, async () => {
+    if (child.exitCode !== null) throw new Error(`the supervisor ended: ${said}`);
+    return appliance.ready().catch(() => undefined);
+  });
+  appliance.url = ready.url.replace(/\/$/, "");
+  appliance.setupUrl = ready.setup_url;
+  appliance.ctl = async (...words) => {
+    const options = ["--state", appliance.state, "--json", ...words];
+    const { stdout } = await promisify(execFile)(join(programs, "appliancectl"), options);
+    return JSON.parse(stdout);
+  };
+  appliance.log = (name) => readFile(join(appliance.state, "log", `${name}.log`), "utf8");
+  appliance.stop = async () => {
+    const ended = new Promise((done) => child.once("exit", done));
+    if (child.exitCode === null) {
+      child.kill("SIGINT");
+      await ended;
+    }
+    await rm(state, { recursive: true, force: true });
+  };
+  return appliance;
+}
