@@ -13,6 +13,7 @@ use jumpgate::link::message::{FromCustomer, ToCustomer};
 use jumpgate::link::{ALPN, FrameKind, frame::push_frame};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 
 use super::support::console::open;
@@ -178,59 +179,27 @@ async fn whoever_takes_too_long_is_closed_and_others_are_not_held_up() {
     let mut joined = Joined::new().await;
     joined.shell().await;
     let appliance = &joined.appliance;
-    let silent = async {
-        let mut raw = Raw::tcp(appliance.https()).await;
-        raw.until_closed().await.1
-    };
-    let silent_plain = async {
-        let mut raw = Raw::tcp(appliance.http()).await;
-        raw.until_closed().await.1
-    };
-    let dripping_handshake = async {
-        // A record that announces a ClientHello and then comes one byte at a time.
-        let mut raw = Raw::tcp(appliance.https()).await;
-        raw.send(&[
-            0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03,
-        ])
-        .await;
-        drip(raw).await
-    };
-    let after_handshake = async {
-        let mut raw = Raw::tls(appliance, &[b"http/1.1"]).await;
-        raw.until_closed().await.1
-    };
-    let dripping_request = async {
-        let mut raw = Raw::tls(appliance, &[b"http/1.1"]).await;
-        raw.send(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
-            .await;
-        drip(raw).await
-    };
-    let dripping_plain = async {
-        let mut raw = Raw::tcp(appliance.http()).await;
-        raw.send(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
-            .await;
-        drip(raw).await
-    };
-    let no_hello = async {
-        let mut raw = Raw::tls(appliance, &[ALPN]).await;
-        raw.until_closed().await.1
-    };
-    let dripping_hello = async {
-        let mut raw = Raw::tls(appliance, &[ALPN]).await;
-        raw.send(&frame(1, 0, 1_000, b"")).await;
-        drip(raw).await
-    };
-    let (a, b, c, d, e, f, g, h) = tokio::join!(
-        silent,
-        silent_plain,
-        dripping_handshake,
-        after_handshake,
-        dripping_request,
-        dripping_plain,
-        no_hello,
-        dripping_hello,
+    let (https, http) = (appliance.https(), appliance.http());
+    let start_of_request = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ";
+    // A record that announces a ClientHello, and never more than a byte at a time of that.
+    let start_of_handshake = [
+        0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03,
+    ];
+    let start_of_hello = frame(1, 0, 1_000, b"");
+    let page = || Raw::tls(appliance, &[b"http/1.1"]);
+    let link = || Raw::tls(appliance, &[ALPN]);
+    let took = tokio::join!(
+        wait(Raw::tcp(https)),
+        drip(Raw::tcp(https), &start_of_handshake),
+        wait(page()),
+        drip(page(), start_of_request),
+        wait(link()),
+        drip(link(), &start_of_hello),
+        wait(Raw::tcp(http)),
+        drip(Raw::tcp(http), start_of_request),
     );
-    for (number, took) in [a, b, c, d, e, f, g, h].into_iter().enumerate() {
+    let took: [Duration; 8] = took.into();
+    for (number, took) in took.into_iter().enumerate() {
         assert!(PATIENCE.contains(&took), "connection {number}: {took:?}");
     }
     appliance.logs("no_request_in_time", "seconds=10").await;
@@ -241,12 +210,22 @@ async fn whoever_takes_too_long_is_closed_and_others_are_not_held_up() {
     all_is_well(&mut joined).await;
 }
 
-/// Sends a byte now and then until the other side closes; how long that took.
-async fn drip<S>(mut raw: Raw<S>) -> Duration
+/// Says nothing; how long until the other side closes.
+async fn wait<S>(raw: impl Future<Output = Raw<S>>) -> Duration
 where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin,
 {
+    raw.await.until_closed().await.1
+}
+
+/// Sends a beginning and then a byte now and then; how long until the other side closes.
+async fn drip<S>(raw: impl Future<Output = Raw<S>>, beginning: &[u8]) -> Duration
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut raw = raw.await;
     let began = tokio::time::Instant::now();
+    raw.send(beginning).await;
     while !raw.is_closed_within(Duration::from_millis(200)).await {
         raw.send(b"a").await;
     }

@@ -1,5 +1,6 @@
 //! What relay and web may still do, as the kernel tells it.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use jumpgate::sandbox::users::{RELAY, WEB};
@@ -53,7 +54,7 @@ fn threads(appliance: &Appliance, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// A value of a `status` file (proc_pid_status(5)).
+/// A value of a `status` file (`proc_pid_status(5)`).
 fn field<'a>(status: &'a str, key: &str) -> &'a str {
     let mut lines = status.lines();
     let found = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
@@ -65,7 +66,6 @@ async fn only_the_relay_can_read_its_keys() {
     if !nix::unistd::geteuid().is_root() {
         return; // one user runs everything
     }
-    use std::os::unix::fs::MetadataExt as _;
     let appliance = Appliance::start(programs()).await;
     let keys = appliance.paths().keys();
     for path in std::fs::read_dir(&keys).unwrap().chain(None) {

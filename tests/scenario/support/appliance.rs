@@ -12,7 +12,7 @@ use jumpgate::control::request::TicketHolder;
 use jumpgate::control::{Client, Reply, Request};
 use jumpgate::domain::pass::SiteAddress;
 use jumpgate::domain::token::Fingerprint;
-use jumpgate::domain::{AccountId, AccountName, Label, Secret, Stamp, Token};
+use jumpgate::domain::{AccountId, AccountName, Label, Secret, Token};
 use jumpgate::metrics::Snapshot;
 use jumpgate::store::{Database, accounts};
 use nix::sys::signal::{Signal, kill};
@@ -48,8 +48,6 @@ pub struct Key {
     pub digits: String,
     /// Of the unique URL.
     pub ak: Token,
-    /// When it stops working.
-    pub expires: Stamp,
 }
 
 impl Appliance {
@@ -129,13 +127,6 @@ impl Appliance {
         kill(self.pid(), signal).unwrap();
         let status = self.supervisor.take().unwrap().wait().unwrap();
         (status, asked.elapsed())
-    }
-
-    /// Ctrl-C and up again.
-    pub async fn restart(&mut self) {
-        let (status, _) = self.stop(Signal::SIGINT);
-        assert!(status.success(), "{status}");
-        self.up().await;
     }
 
     /// The supervisor's process.
@@ -298,12 +289,9 @@ impl Appliance {
             seconds,
         };
         match self.ask(request).await {
-            Reply::Key {
-                key, ak, expires, ..
-            } => Key {
+            Reply::Key { key, ak, .. } => Key {
                 digits: key.to_string(),
                 ak,
-                expires,
             },
             other => panic!("{other:?}"),
         }

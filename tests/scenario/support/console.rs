@@ -207,9 +207,8 @@ impl Console {
             if let Some(found) = look(&mut self.seen()) {
                 return found;
             }
-            if timeout_at(until, changed).await.is_err() {
-                panic!("the console does not see {what}; {}", self.seen().summary());
-            }
+            let in_time = timeout_at(until, changed).await.is_ok();
+            assert!(in_time, "not seen: {what}; {}", self.seen().summary());
         }
     }
 

@@ -92,7 +92,7 @@ impl Peer {
             if let Some(message) = self.heard.pop_front() {
                 return Some(message);
             }
-            let mut buffer = [0; 16_384];
+            let mut buffer = vec![0; 16_384];
             let read = timeout(SOON, self.stream.read(&mut buffer)).await;
             let read = read.expect("the relay says something in time");
             let Ok(read @ 1..) = read else { return None };
