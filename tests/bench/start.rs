@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use jumpgate::config::Config;
@@ -57,7 +57,7 @@ async fn once() -> (Duration, Duration) {
     std::fs::write(file, config.to_toml()).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/run");
     let began = Instant::now();
-    let mut running = Command::new(script)
+    let running = Command::new(script)
         .arg("--state")
         .arg(folder.path())
         .stdin(Stdio::null())
@@ -65,24 +65,41 @@ async fn once() -> (Duration, Duration) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
+    let mut running = Running(running);
     while !serves_a_page(config.https_port).await {
         assert!(began.elapsed() < SOON, "no page within {SOON:?}");
-        if let Some(status) = running.try_wait().unwrap() {
+        if let Some(status) = running.0.try_wait().unwrap() {
             panic!("scripts/run ended, {status}");
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     let start = began.elapsed();
     let asked = Instant::now();
-    // The script has become the supervisor.
-    kill(
-        Pid::from_raw(running.id().try_into().unwrap()),
-        Signal::SIGINT,
-    )
-    .unwrap();
-    let status = running.wait().unwrap();
+    running.interrupt();
+    let status = running.0.wait().unwrap();
     assert!(status.success(), "{status}");
     (start, asked.elapsed())
+}
+
+/// The script, which becomes the supervisor.
+struct Running(Child);
+
+impl Running {
+    /// Ctrl-C.
+    fn interrupt(&self) {
+        let pid = Pid::from_raw(self.0.id().try_into().unwrap());
+        kill(pid, Signal::SIGINT).unwrap();
+    }
+}
+
+impl Drop for Running {
+    /// Nothing stays behind when a measurement fails.
+    fn drop(&mut self) {
+        if let Ok(None) = self.0.try_wait() {
+            self.interrupt();
+            drop(self.0.wait());
+        }
+    }
 }
 
 /// Bound and let go: nobody else is likely to take it within the second.
