@@ -31,6 +31,15 @@ pub struct NotKept {
 }
 
 impl Retained {
+    /// For a sender that begins in the middle: a console that takes over somebody's terminal.
+    pub fn starting_at(offset: u64) -> Self {
+        Self {
+            base: offset,
+            next: offset,
+            ..Self::default()
+        }
+    }
+
     /// Bytes that may be added: a window less what is kept. A producer that sees 0 waits, which is
     /// how a slow reader stops exactly its own tool.
     pub fn room(&self) -> usize {

@@ -1,0 +1,1 @@
+//! Stories from one side's view.
