@@ -2,7 +2,7 @@
 # What the scripts share: words to the person, and set-up of this machine.
 # To source from the top folder, with `set -euo pipefail`; it does nothing by itself.
 
-target=${CARGO_TARGET_DIR:-target}
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
 # A toolchain by rustup is not on the path of sudo or of a service.
 PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
 

@@ -4,7 +4,7 @@
 
 # Puts Node 20 or newer, and npm, on the path.
 set_up_node() {
-  local node=$target/tools/node
+  local node=$CARGO_TARGET_DIR/tools/node
   if ! command -v npm >/dev/null || ! node -e 'process.exit(+(parseInt(process.versions.node) < 20))'; then
     [[ -x $node/bin/npm ]] || install_node "$node"
     PATH=$(realpath "$node/bin"):$PATH

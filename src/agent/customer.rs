@@ -370,6 +370,13 @@ impl Customer {
         }
     }
 
+    /// The way to the appliance waits for the customer (a proxy's password, say): not yet in vain.
+    pub fn keep_waiting(&mut self, now: Moment) {
+        if self.session.is_none() {
+            self.alone_since = now;
+        }
+    }
+
     /// A puzzle was solved: dial again.
     pub fn solved(&mut self, answer: PuzzleAnswer, now: Moment) {
         self.solving = false;

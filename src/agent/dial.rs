@@ -54,7 +54,7 @@ pub enum DialError {
     #[error("cannot connect to {place}: {error}")]
     Connect {
         /// Where.
-        place: SiteAddress,
+        place: String,
         /// Of the last address tried.
         error: io::Error,
     },
@@ -159,7 +159,7 @@ async fn connect(place: &SiteAddress) -> Result<TcpStream, DialError> {
             error,
         })?;
     let failed = |error| DialError::Connect {
-        place: place.clone(),
+        place: place.to_string(),
         error,
     };
     let mut waiting = addresses.into_iter();
@@ -200,7 +200,7 @@ async fn connect_one(address: SocketAddr) -> io::Result<TcpStream> {
 /// Has the proxy connect us through.
 async fn tunnel(tcp: &mut TcpStream, target: &SiteAddress, proxy: &Proxy) -> Result<(), DialError> {
     let failed = |error| DialError::Connect {
-        place: proxy.target.clone(),
+        place: proxy.target.to_string(),
         error,
     };
     let request = proxy::request(target, proxy.credentials.as_ref());

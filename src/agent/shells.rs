@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::limits::{CREDIT_STEP_BYTES, PAYLOAD_BYTES_MAX, WINDOW_BYTES};
 use crate::domain::{Label, ShellId};
+use crate::link::channel::Channel;
 use crate::link::message::{FromCustomer, ShellPosition};
 use crate::link::{Connection, LinkError, Retained};
 
@@ -176,7 +177,7 @@ impl Shells {
         if let (Some(channel), Some(link)) = (shell.channel, link) {
             // Never beyond what came on this link: after a resume the console may still be
             // repeating bytes that were taken before.
-            let reached = link.channel(channel).map_or(0, |c| c.received());
+            let reached = link.channel(channel).map_or(0, Channel::received);
             let up_to = shell.taken.min(reached).saturating_add(WINDOW_BYTES);
             if up_to >= shell.granted.saturating_add(CREDIT_STEP_BYTES) {
                 shell.granted = up_to;

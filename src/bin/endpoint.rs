@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use jumpgate::agent::Dialer;
 use jumpgate::endpoint::options::{Options, Plan, own_pass};
-use jumpgate::endpoint::run::{Seat, run};
+use jumpgate::endpoint::run::run;
+use jumpgate::endpoint::seat::Seat;
 use jumpgate::endpoint::{window, words};
 
 fn main() -> ExitCode {
@@ -25,12 +26,12 @@ fn main() -> ExitCode {
         .and_then(|pass| options.plan(pass))
     {
         Ok(plan) => plan,
-        Err(error) => return fail(error),
+        Err(error) => return fail_in(own_window, error),
     };
     match begin(plan, own_window) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(error) => fail(error),
+        Err(error) => fail_in(own_window, error),
     }
 }
 
@@ -47,6 +48,16 @@ fn begin(plan: Plan, own_window: bool) -> Result<bool, Box<dyn std::error::Error
     // A puzzle may still be in the works; nobody waits for it.
     runtime.shutdown_background();
     well
+}
+
+/// A window of our own would close before anybody has read why.
+fn fail_in(own_window: bool, why: impl std::fmt::Display) -> ExitCode {
+    let code = fail(why);
+    if own_window {
+        eprintln!("{}", words::PRESS_ENTER);
+        let _ = std::io::stdin().read_line(&mut String::new());
+    }
+    code
 }
 
 fn fail(why: impl std::fmt::Display) -> ExitCode {

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Err(error) => {
             tracing::error!(%error, "relay_not_serving");
             // Whoever waits for us hears it too; if nobody does, the log has it.
-            let _ = ready::announce(&Ready::failed(error));
+            let _ = ready::announce(&Ready::failed(&error));
             ExitCode::FAILURE
         }
     }

@@ -63,7 +63,7 @@ impl From<Line> for Ready {
 
 impl Ready {
     /// It will not serve, for this reason.
-    pub fn failed(error: impl ToString) -> Self {
+    pub fn failed(error: &dyn std::fmt::Display) -> Self {
         Self {
             error: Some(error.to_string()),
             ..Self::default()
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn serving_is_the_absence_of_an_error() {
         assert_eq!(Ready::default().to_line(), "{\"ready\":true}\n");
-        let failed = Ready::failed("port 443 is in use");
+        let failed = Ready::failed(&"port 443 is in use");
         let line = "{\"ready\":false,\"error\":\"port 443 is in use\"}\n";
         assert_eq!(failed.to_line(), line);
         for ready in [

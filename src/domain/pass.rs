@@ -14,7 +14,6 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::limits::{PASS_BYTES_MAX, SITE_NAME_BYTES_MAX};
-use super::text::Text;
 use super::token::{Fingerprint, Token};
 
 /// The last bytes of every file that carries a pass.
@@ -96,7 +95,7 @@ pub struct SiteAddress {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Host {
-    Name(Text<SITE_NAME_BYTES_MAX>),
+    Name(Box<str>),
     Address(IpAddr),
 }
 
@@ -155,9 +154,8 @@ fn parse_host(text: &str) -> Result<Host, BadSiteAddress> {
     if !text.split('.').all(is_label) {
         return Err(BadSiteAddress);
     }
-    Text::try_from(text)
-        .map(Host::Name)
-        .map_err(|_| BadSiteAddress)
+    let fits = text.len() <= SITE_NAME_BYTES_MAX;
+    fits.then(|| Host::Name(text.into())).ok_or(BadSiteAddress)
 }
 
 impl fmt::Display for SiteAddress {

@@ -14,7 +14,7 @@ use crate::domain::limits::FRAME_BYTES_MAX;
 /// How long closing may take.
 const GOODBYE_WITHIN: Duration = Duration::from_millis(500);
 
-/// A transport in use.
+/// A transport in use. To be closed by [`Carrier::close`]: its tasks outlive a mere drop.
 #[derive(Debug)]
 pub(super) struct Carrier {
     /// For the socket. Reserve first, then take what the link has to say.
@@ -39,14 +39,17 @@ impl Carrier {
         }
     }
 
-    /// Writes what is queued and says goodbye, if the other side lets us.
-    pub(super) async fn close(self) {
+    /// Writes what is queued and says goodbye, if the other side lets us; then the socket is
+    /// closed, and the returned task done.
+    pub(super) fn close(self) -> JoinHandle<()> {
         drop(self.output);
         self.reader.abort();
         let mut writer = self.writer;
-        if timeout(GOODBYE_WITHIN, &mut writer).await.is_err() {
-            writer.abort();
-        }
+        tokio::spawn(async move {
+            if timeout(GOODBYE_WITHIN, &mut writer).await.is_err() {
+                writer.abort();
+            }
+        })
     }
 }
 

@@ -59,7 +59,9 @@ pub fn facts(user: &User) -> Facts {
         .find_map(|path| fs::read_to_string(path).ok())
         .unwrap_or_default();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let kernel = format!("Linux {} {}", kernel.trim(), std::env::consts::ARCH);
+    let kernel = ["Linux", kernel.trim(), std::env::consts::ARCH];
+    let kernel = kernel.into_iter().filter(|part| !part.is_empty());
+    let kernel = kernel.collect::<Vec<_>>().join(" ");
     let platform = match pretty_name(&release) {
         Some(name) => format!("{name}, {kernel}"),
         None => kernel,

@@ -118,31 +118,43 @@ impl Editor {
             }
             return;
         }
-        match (&self.escape, byte) {
-            (Escape::None, 0x1b) => self.escape = Escape::Begun,
-            (Escape::Begun, b'[' | b'O') => self.escape = Escape::Sequence,
-            (Escape::Begun, _) => self.escape = Escape::None,
-            (Escape::Sequence, 0x40..=0x7e) => self.escape = Escape::None,
-            (Escape::Sequence, _) => {}
-            (Escape::None, b'\r' | b'\n') => typed.push(self.end_line()),
-            (Escape::None, 0x04) if self.line.is_empty() => typed.push(Typed::End),
-            (Escape::None, 0x08 | 0x7f) => {
+        if self.is_escape(byte) {
+            return;
+        }
+        match byte {
+            b'\r' | b'\n' => typed.push(self.end_line()),
+            0x04 if self.line.is_empty() => typed.push(Typed::End),
+            0x08 | 0x7f => {
                 self.line.pop();
             }
             // Ctrl-U
-            (Escape::None, 0x15) => self.line.clear(),
+            0x15 => self.line.clear(),
             // Ctrl-W
-            (Escape::None, 0x17) => {
+            0x17 => {
                 let kept = self.line.trim_end();
                 let end = kept.rfind(' ').map_or(0, |space| space + 1);
                 self.line.truncate(end);
             }
-            (Escape::None, b'\t') => self.take_text(b' '),
-            (Escape::None, 0..0x20) => {}
-            (Escape::None, _) => self.take_text(byte),
+            b'\t' => self.take_text(b' '),
+            0..0x20 => {}
+            _ => self.take_text(byte),
         }
         // Emptied by hand: what follows was begun after the question.
         self.stale &= !self.line.is_empty();
+    }
+
+    /// Whether a byte belongs to an escape sequence (ECMA-48, 5.4), to be skipped.
+    fn is_escape(&mut self, byte: u8) -> bool {
+        let (inside, next) = match (&self.escape, byte) {
+            (Escape::None, 0x1b) => (true, Escape::Begun),
+            (Escape::None, _) => (false, Escape::None),
+            (Escape::Begun, b'[' | b'O') | (Escape::Sequence, 0x20..=0x3f) => {
+                (true, Escape::Sequence)
+            }
+            (Escape::Begun | Escape::Sequence, _) => (true, Escape::None),
+        };
+        self.escape = next;
+        inside
     }
 
     fn take_text(&mut self, byte: u8) {

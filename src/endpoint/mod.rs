@@ -14,6 +14,7 @@ pub mod line;
 pub mod options;
 pub mod remove;
 pub mod run;
+pub mod seat;
 
 pub mod shell;
 pub mod terminal;

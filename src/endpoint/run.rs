@@ -6,9 +6,8 @@ use std::future::pending;
 use std::io;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::carry::Carrier;
@@ -16,85 +15,18 @@ use super::facts::{self, User};
 use super::line::{Typed, clean};
 use super::options::{Plan, parse_key};
 use super::remove::OwnFile;
+use super::seat::Seat;
 use super::shell::{Shell, ShellEvent};
-use super::terminal::{Terminal, Tone};
-use super::{sys, words};
+use super::terminal::Tone;
+use super::words;
 use crate::agent::proxy::Credentials;
-use crate::agent::{Backoff, Customer, DialError, Dialed, Dialer, Effect, End};
-use crate::domain::entry::{Author, What};
+use crate::agent::{Backoff, Customer, DialError, Dialed, Dialer, End};
 use crate::domain::limits::{CTRL_C_AGAIN_WITHIN, SHELL_HANG_UP_WITHIN};
 use crate::domain::text::label;
 use crate::domain::turned::{KeyText, PuzzleAnswer, TurnedReason};
-use crate::domain::{Entry, LongText, Moment, Secret, ShellId};
+use crate::domain::{LongText, Moment, Secret, ShellId};
 
-/// Where a customer reads, types and presses Ctrl-C.
-pub struct Seat {
-    /// Shows lines.
-    pub terminal: Terminal,
-    /// Typed bytes; ends when nothing more can be typed.
-    pub typed: mpsc::Receiver<Vec<u8>>,
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
-}
-
-impl Seat {
-    /// The standard input and output. From here on signals no longer end the program.
-    pub fn standard() -> io::Result<Self> {
-        // Signals first: one that came in between would leave the terminal without its echo.
-        let (interrupt, terminate, hang_up) = signals()?;
-        let (terminal, typed) = Terminal::standard();
-        Ok(Self {
-            terminal,
-            typed,
-            interrupt,
-            terminate,
-            hang_up,
-        })
-    }
-
-    /// Any other place, for tests.
-    pub fn new(terminal: Terminal, typed: mpsc::Receiver<Vec<u8>>) -> io::Result<Self> {
-        let (interrupt, terminate, hang_up) = signals()?;
-        Ok(Self {
-            terminal,
-            typed,
-            interrupt,
-            terminate,
-            hang_up,
-        })
-    }
-
-    /// A typed line, or `None` if there will be none or the customer wants to go.
-    async fn line(&mut self) -> Option<String> {
-        loop {
-            let typed = tokio::select! {
-                bytes = self.typed.recv() => match bytes {
-                    Some(bytes) => self.terminal.feed(&bytes),
-                    None => vec![self.terminal.finish_input()?],
-                },
-                _ = self.interrupt.recv() => return None,
-                _ = self.terminate.recv() => return None,
-                _ = self.hang_up.recv() => return None,
-            };
-            // What follows on the same read belongs to nobody yet; people type one line.
-            for typed in typed {
-                match typed {
-                    Typed::Line { text, .. } => return Some(text),
-                    Typed::End => return None,
-                }
-            }
-        }
-    }
-}
-
-fn signals() -> io::Result<(Signal, Signal, Signal)> {
-    Ok((
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::hangup())?,
-    ))
-}
+mod show;
 
 /// How the program ends.
 enum Outcome {
@@ -127,14 +59,12 @@ async fn sessions(plan: &Plan, mut dialer: Dialer, seat: &mut Seat) -> bool {
     let user = facts::user();
     loop {
         let key = match &plan.key {
-            Some(key) => key.clone(),
-            None => match ask_key(seat).await {
-                Some(key) => key,
-                None => {
-                    seat.terminal.say(Tone::Strong, words::NO_KEY);
-                    return false;
-                }
-            },
+            Some(key) => Some(key.clone()),
+            None => ask_key(seat).await,
+        };
+        let Some(key) = key else {
+            seat.terminal.say(Tone::Strong, words::NO_KEY);
+            return false;
         };
         let mut run = Run::new(key, dialer, user.clone(), seat);
         let outcome = run.until_over().await;
@@ -222,9 +152,9 @@ struct OpenShell {
 enum Event {
     Received(Option<Vec<u8>>),
     Sent,
-    Dialed(Result<Dialed, DialError>),
+    Dialed(Box<Result<Dialed, DialError>>),
     Redial,
-    Solved(PuzzleAnswer),
+    Solved(Result<PuzzleAnswer, JoinError>),
     Shell(ShellEvent),
     Typed(Option<Vec<u8>>),
     Interrupt,
@@ -269,9 +199,17 @@ impl<'a> Run<'a> {
     }
 
     async fn until_over(&mut self) -> Outcome {
+        for typed in std::mem::take(&mut self.seat.typed_ahead) {
+            self.typed(typed);
+        }
         loop {
             let event = self.next_event().await;
             self.handle(event);
+            self.closing.retain(|closing| !closing.is_finished());
+            if !matches!(self.asking, Asking::Nothing) {
+                // Somebody who looks for a password is not given up.
+                self.customer.keep_waiting(self.now());
+            }
             if let Err(error) = self.customer.tick(self.now()) {
                 self.drop_link(Some(&error.to_string()));
             }
@@ -292,7 +230,7 @@ impl<'a> Run<'a> {
             if !last.is_empty() {
                 let _ = carrier.output.try_send(last);
             }
-            carrier.close().await;
+            self.closing.push(carrier.close());
         }
         for (_, open) in self.shells.drain() {
             self.closing.push(open.shell.close());
@@ -344,7 +282,7 @@ impl<'a> Run<'a> {
                 Some(event) => Event::Shell(event),
                 None => Event::Tick,
             },
-            dialed = done(dialing) => Event::Dialed(dialed),
+            dialed = done(dialing) => Event::Dialed(Box::new(dialed.unwrap_or_else(broken))),
             answer = done(solving) => Event::Solved(answer),
             () = sleep_until(self.redial_at), if wants_dial => Event::Redial,
             () = until(deadline) => Event::Tick,
@@ -363,7 +301,7 @@ impl<'a> Run<'a> {
             Event::Sent | Event::Tick => {}
             Event::Dialed(dialed) => {
                 self.dialing = None;
-                match dialed {
+                match *dialed {
                     Ok(dialed) => {
                         let local = facts::private_address(dialed.local);
                         self.carrier = Some(Carrier::new(dialed.stream));
@@ -378,7 +316,12 @@ impl<'a> Run<'a> {
             }
             Event::Solved(answer) => {
                 self.solving = None;
-                self.customer.solved(answer, now);
+                if let Ok(answer) = answer {
+                    self.customer.solved(answer, now);
+                } else {
+                    let end = End::Turned(TurnedReason::Ticket);
+                    self.outcome = Some(Outcome::Over(end));
+                }
             }
             Event::Shell(event) => self.shell_event(event),
             Event::Typed(Some(bytes)) => {
@@ -400,13 +343,18 @@ impl<'a> Run<'a> {
     // ---- the link ----
 
     fn drop_link(&mut self, why: Option<&str>) {
-        // Dropping the queues ends both tasks; what was queued still goes out.
-        self.carrier = None;
+        self.close_carrier();
         self.customer.link_down(self.now());
         if let Some(why) = why {
             self.complain(format!("The site is not understood: {why}."));
         }
         self.wait_before_redial();
+    }
+
+    fn close_carrier(&mut self) {
+        if let Some(carrier) = self.carrier.take() {
+            self.closing.push(carrier.close());
+        }
     }
 
     fn wait_before_redial(&mut self) {
@@ -583,117 +531,6 @@ impl<'a> Run<'a> {
             open.shell.set_limit(open.produced + room);
         }
     }
-
-    fn effect(&mut self, effect: Effect) {
-        let terminal = &mut self.seat.terminal;
-        match effect {
-            Effect::Joined {
-                representative,
-                again,
-                ..
-            } => {
-                self.backoff.reset();
-                self.dial_complaint.clear();
-                self.name = clean(&representative);
-                let words = if again {
-                    words::LINK_BACK.to_owned()
-                } else {
-                    words::waiting(&self.name)
-                };
-                terminal.say(Tone::Plain, &words);
-            }
-            Effect::Representative { name, present } => {
-                self.name = clean(&name);
-                if present {
-                    terminal.say(Tone::Strong, &words::connected(&self.name));
-                    if !self.helped {
-                        self.helped = true;
-                        terminal.say(Tone::Plain, words::HELP);
-                    }
-                }
-            }
-            Effect::Entry(entry) => self.show_entry(&entry),
-            Effect::Prompt {
-                tool,
-                representative,
-                wait,
-            } => {
-                let name = clean(&representative);
-                let question = words::question(&name, tool, &clean(&self.user.name), wait);
-                terminal.mark();
-                terminal.say(Tone::Strong, &question);
-            }
-            Effect::PromptOver(end) => {
-                terminal.say(Tone::Plain, &words::question_over(end, &self.name));
-            }
-            Effect::OpenShell {
-                shell,
-                columns,
-                rows,
-            } => self.open_shell(shell, columns, rows),
-            Effect::Input { shell, bytes } => {
-                if let Some(open) = self.shells.get(&shell) {
-                    open.shell.input(&bytes);
-                }
-            }
-            Effect::ResizeShell {
-                shell,
-                columns,
-                rows,
-            } => {
-                if let Some(open) = self.shells.get(&shell) {
-                    open.shell.resize(columns, rows);
-                }
-            }
-            Effect::CloseShell(shell) => {
-                if let Some(open) = self.shells.remove(&shell) {
-                    self.closing.retain(|closing| !closing.is_finished());
-                    self.closing.push(open.shell.close());
-                }
-            }
-            Effect::Stopped => terminal.say(Tone::Strong, &words::stopped(&self.name)),
-            Effect::Solve { challenge, bits } => {
-                terminal.say(Tone::Plain, words::PUZZLE);
-                let find = move || PuzzleAnswer::find(&challenge, bits);
-                self.solving = Some(tokio::task::spawn_blocking(find));
-                self.carrier = None;
-                let now = self.now();
-                self.customer.link_down(now);
-                self.redial_at = Instant::now();
-            }
-            Effect::LinkLost => terminal.say(Tone::Strong, words::LINK_LOST),
-            Effect::Over(end) => self.outcome = Some(Outcome::Over(end)),
-        }
-    }
-
-    fn show_entry(&mut self, entry: &Entry) {
-        let terminal = &mut self.seat.terminal;
-        let (hour, minute) = sys::hour_and_minute(entry.at);
-        if let What::Chat { text } = &entry.what {
-            let by = match &entry.by {
-                Author::Customer(_) => words::YOU.to_owned(),
-                Author::Representative(name) => clean(name),
-                Author::Appliance => self.name.clone(),
-            };
-            let mut lines = text.as_str().split('\n').map(clean);
-            let first = lines.next().unwrap_or_default();
-            let mut shown = format!("{hour:02}:{minute:02} {by}: {first}");
-            for line in lines {
-                // Further in than any line of ours, which it could otherwise pass for.
-                shown.push_str("\n      ");
-                shown.push_str(&line);
-            }
-            terminal.say(Tone::Plain, &shown);
-            return;
-        }
-        let name = match &entry.by {
-            Author::Representative(name) => clean(name),
-            Author::Customer(_) | Author::Appliance => self.name.clone(),
-        };
-        if let Some(words) = words::entry(&entry.what, &name) {
-            terminal.say(Tone::Plain, &format!("{hour:02}:{minute:02} {words}"));
-        }
-    }
 }
 
 async fn received(input: Option<&mut mpsc::Receiver<Vec<u8>>>) -> Option<Vec<u8>> {
@@ -716,15 +553,17 @@ async fn reserved(
     }
 }
 
-/// A task's result. A task that was aborted or panicked never has one.
-async fn done<T>(task: &mut Option<JoinHandle<T>>) -> T {
+/// A task's result, or why it has none: it panicked, which is our own doing.
+async fn done<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
     match task {
-        Some(handle) => match handle.await {
-            Ok(value) => value,
-            Err(_) => pending().await,
-        },
+        Some(handle) => handle.await,
         None => pending().await,
     }
+}
+
+/// A dial that broke off counts as one that failed, so that it is tried again and said.
+fn broken(error: JoinError) -> Result<Dialed, DialError> {
+    Err(DialError::Tls(io::Error::other(error)))
 }
 
 async fn until(deadline: Option<Instant>) {

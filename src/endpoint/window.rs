@@ -7,6 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 /// Terminal programs and what they want to see before a command, most deliberate choice first.
 const TERMINALS: [(&str, &[&str]); 9] = [
@@ -20,6 +22,11 @@ const TERMINALS: [(&str, &[&str]); 9] = [
     ("foot", &[]),
     ("xterm", &["-e"]),
 ];
+
+/// A terminal program that cannot work says so by ending within this.
+const FAILS_WITHIN: Duration = Duration::from_secs(1);
+/// How often to look meanwhile.
+const LOOKS: u32 = 10;
 
 /// Starts this program again inside the first terminal program there is. Returns whether that
 /// worked; the caller then ends.
@@ -38,18 +45,36 @@ pub fn open(arguments: &[OsString]) -> bool {
         .iter()
         .filter_map(found)
         .any(|(terminal, before)| {
-            Command::new(terminal)
+            let mut command = Command::new(terminal);
+            command
                 .args(before)
                 .arg(&program)
                 .args(arguments)
-                .arg("--own-window")
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .process_group(0)
-                .spawn()
-                .is_ok()
+                .arg("--own-window");
+            stays(command)
         })
+}
+
+/// Whether a program starts and does not fail at once (for want of a display, say). Some hand
+/// over to another process and end well; that counts.
+fn stays(mut command: Command) -> bool {
+    let quiet = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0);
+    let Ok(mut child) = quiet.spawn() else {
+        return false;
+    };
+    for _ in 0..LOOKS {
+        thread::sleep(FAILS_WITHIN / LOOKS);
+        match child.try_wait() {
+            Ok(None) => {}
+            Ok(Some(status)) => return status.success(),
+            Err(_) => return true,
+        }
+    }
+    true
 }
 
 fn find(name: &str, path: &OsString) -> Option<PathBuf> {
@@ -66,6 +91,13 @@ pub(super) fn is_program(file: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_terminal_program_that_fails_at_once_does_not_count() {
+        assert!(stays(Command::new("true")));
+        assert!(!stays(Command::new("false")));
+        assert!(!stays(Command::new("/no/such/program")));
+    }
 
     #[test]
     fn only_an_executable_file_on_the_path_is_found() {

@@ -244,7 +244,7 @@ pub(super) fn not_removed(path: &str, error: &str) -> String {
 }
 
 /// In a window of our own.
-pub(super) const PRESS_ENTER: &str = "Press Enter to close this window.";
+pub const PRESS_ENTER: &str = "Press Enter to close this window.";
 
 /// Started without a terminal, and none can be opened.
 pub const NO_TERMINAL: &str = "no terminal to talk to you: open one and start this program there, \

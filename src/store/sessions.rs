@@ -450,11 +450,12 @@ mod tests {
         write(&mut store, |tx| start(tx, &session(2, owner, "100%_sure"))).unwrap();
         let found = |text| {
             let filter = Filter {
-                before: None,
                 limit: 10,
                 search: Some(text),
+                ..Filter::default()
             };
             let rows = read(&store, |c| page(c, &filter));
+            assert_eq!(read(&store, |c| count(c, &filter)), rows.len());
             rows.iter().map(|row| row.id).collect::<Vec<_>>()
         };
         assert_eq!(found("müller"), [id]);
@@ -500,5 +501,31 @@ mod tests {
         assert_eq!((listed[0].entries, listed[0].shells), (3, 1));
         assert_eq!(listed[0].facts, row.facts);
         assert_eq!(listed[0].public_address, row.public_address);
+    }
+
+    #[test]
+    fn an_owner_s_list_has_pages_and_a_count_of_its_own() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let ana = account(&mut store, "ana").id;
+        let ben = account(&mut store, "ben").id;
+        write(&mut store, |tx| {
+            (1..=9).try_for_each(|number| {
+                let owner = if number % 3 == 0 { ana } else { ben };
+                start(tx, &session(number, owner, "Kim"))
+            })
+        })
+        .unwrap();
+        let filter = Filter {
+            owner: Some(ana),
+            skip: 1,
+            limit: 1,
+            ..Filter::default()
+        };
+        let rows = read(&store, |c| page(c, &filter));
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0].id, session(6, ana, "").id);
+        assert_eq!(read(&store, |c| count(c, &filter)), 3);
+        assert_eq!(read(&store, |c| count(c, &Filter::default())), 9);
     }
 }

@@ -72,13 +72,14 @@ impl State {
         let root = folder.canonicalize().map_err(unusable(folder))?;
         let paths = Paths::new(&root);
         let (lock, was_left_cleanly) = take_lock(&root)?;
-        for (path, bits, owner) in layout(&paths) {
-            // Without root there is one user and no group to share with.
-            let (bits, owner) = match mode {
-                Mode::Root => (bits, Some(owner)),
-                Mode::User => (0o700, None),
+        for (path, bits, owner, contents) in layout(&paths) {
+            let made = match (mode, contents) {
+                // Without root there is one user and no group to share with.
+                (Mode::User, _) => users::folder(&path, 0o700, None),
+                (Mode::Root, Contents::Apart) => users::folder(&path, bits, Some(owner)),
+                (Mode::Root, Contents::Along) => users::folder_with_contents(&path, bits, owner),
             };
-            users::folder(&path, bits, owner).map_err(unusable(&path))?;
+            made.map_err(unusable(&path))?;
         }
         Ok(Self {
             paths,
@@ -107,16 +108,28 @@ impl State {
     }
 }
 
+/// Whether what is in a folder follows its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contents {
+    /// Each thing in it has an owner of its own.
+    Apart,
+    /// Programs made it, and under whichever user they run now they need it.
+    Along,
+}
+
 /// Each folder with its mode and owner under root.
-fn layout(paths: &Paths) -> [(PathBuf, u32, Identity); 6] {
+fn layout(paths: &Paths) -> [(PathBuf, u32, Identity, Contents); 6] {
+    use Contents::{Along, Apart};
+    let relay = Identity::of(RELAY);
+    let private = Identity { user: 0, group: 0 };
     [
         // Programs may pass through and read the start-up file, not list.
-        (paths.root().to_owned(), 0o710, Identity::ROOT),
-        (paths.store_folder(), 0o2770, Identity::ROOT),
-        (paths.keys(), 0o700, Identity::of(RELAY)),
-        (paths.recordings(), 0o2750, Identity::of(RELAY)),
-        (paths.sockets(), 0o750, Identity::ROOT),
-        (paths.logs(), 0o750, Identity { user: 0, group: 0 }),
+        (paths.root().to_owned(), 0o710, Identity::ROOT, Apart),
+        (paths.store_folder(), 0o2770, Identity::ROOT, Along),
+        (paths.keys(), 0o700, relay, Along),
+        (paths.recordings(), 0o2750, relay, Along),
+        (paths.sockets(), 0o750, Identity::ROOT, Apart),
+        (paths.logs(), 0o750, private, Apart),
     ]
 }
 

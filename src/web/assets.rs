@@ -1,5 +1,7 @@
 //! Scripts and styles, inside the program.
 
+use std::borrow::Cow;
+
 use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -13,22 +15,39 @@ use crate::domain::token::Fingerprint;
 #[folder = "src/web/dist/"]
 struct Files;
 
+/// The frame of our own templates; everything else of theirs is bundled.
+const DESK: (&str, &[u8]) = ("desk.css", include_bytes!("templates/desk.css"));
+
 /// Hexadecimal digits of a file's hash in its address.
 const VERSION_DIGITS: usize = 12;
 
-/// The address of a file, with its version: a page asks for exactly the file it was made with.
-pub(crate) fn address(name: &str) -> String {
-    match version(name) {
-        Some(version) => format!("/assets/{name}?v={version}"),
-        None => format!("/assets/{name}"),
+/// A file to send.
+struct File {
+    bytes: Cow<'static, [u8]>,
+    version: String,
+}
+
+impl File {
+    fn find(name: &str) -> Option<Self> {
+        let (bytes, hash) = if name == DESK.0 {
+            (Cow::Borrowed(DESK.1), Fingerprint::of(DESK.1))
+        } else {
+            let file = Files::get(name)?;
+            let hash = Fingerprint(file.metadata.sha256_hash());
+            (file.data, hash)
+        };
+        let mut version = hash.to_string();
+        version.truncate(VERSION_DIGITS);
+        Some(Self { bytes, version })
     }
 }
 
-fn version(name: &str) -> Option<String> {
-    let hash = Files::get(name)?.metadata.sha256_hash();
-    let mut digits = Fingerprint(hash).to_string();
-    digits.truncate(VERSION_DIGITS);
-    Some(digits)
+/// The address of a file, with its version: a page asks for exactly the file it was made with.
+pub(crate) fn address(name: &str) -> String {
+    match File::find(name) {
+        Some(file) => format!("/assets/{name}?v={}", file.version),
+        None => format!("/assets/{name}"),
+    }
 }
 
 #[derive(Deserialize)]
@@ -42,8 +61,7 @@ pub(crate) async fn get(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let file = Files::get(&name).ok_or(Failure::NotFound)?;
-    let version = version(&name).ok_or(Failure::NotFound)?;
+    let File { bytes, version } = File::find(&name).ok_or(Failure::NotFound)?;
     let tag = format!("\"{version}\"");
     // An address with this version can never mean another file; one without is asked again.
     let caching = if asked.v.as_deref() == Some(&version) {
@@ -55,13 +73,7 @@ pub(crate) async fn get(
     let mut response = if known.is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let kind = file.metadata.mimetype().to_owned();
-        let kind = if kind.starts_with("text/") {
-            format!("{kind}; charset=utf-8")
-        } else {
-            kind
-        };
-        ([(header::CONTENT_TYPE, kind)], file.data).into_response()
+        ([(header::CONTENT_TYPE, kind(&name))], bytes).into_response()
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
@@ -69,4 +81,13 @@ pub(crate) async fn get(
         headers.insert(header::ETAG, tag);
     }
     Ok(response)
+}
+
+/// By the ending: the bundle has two.
+fn kind(name: &str) -> &'static str {
+    match name.rsplit_once('.') {
+        Some((_, "css")) => "text/css; charset=utf-8",
+        Some((_, "js")) => "text/javascript; charset=utf-8",
+        _ => "application/octet-stream",
+    }
 }

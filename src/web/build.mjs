@@ -63,7 +63,7 @@ if (!["", "--check", "--test"].includes(mode)) {
 process.exit(mode === "--test" ? await test() : await build(mode === "--check"));
 
 async function build(compareOnly) {
-  const { outputFiles } = await esbuild.build({
+  const { outputFiles, metafile } = await esbuild.build({
     ...shared,
     entryPoints: {
       console: "ts/console/main.tsx",
@@ -78,10 +78,16 @@ async function build(compareOnly) {
     format: "iife",
     minify: true,
     target: ["chrome109", "firefox115", "safari16.4"],
-    legalComments: "eof",
+    legalComments: "none",
+    metafile: true,
     write: false,
   });
-  const fresh = new Map(outputFiles.map((file) => [basename(file.path), file.contents]));
+  const fresh = new Map(
+    outputFiles.map(({ path, contents }) => {
+      const { inputs } = metafile.outputs[`dist/${basename(path)}`];
+      return [basename(path), Buffer.concat([contents, licencesOf(Object.keys(inputs))])];
+    }),
+  );
   checkSyntax(fresh);
   if (!compareOnly) return write(fresh);
   const stale = [...fresh].filter(([name, bytes]) => !same(name, bytes)).map(([name]) => name);
@@ -107,6 +113,17 @@ function same(name, bytes) {
   } catch {
     return false;
   }
+}
+
+/** The licences of the packages a bundle holds, which ask to travel with it. */
+function licencesOf(inputs) {
+  const packages = new Set(inputs.flatMap((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? []));
+  const texts = [...packages].sort().map((name) => {
+    const { version } = JSON.parse(readFileSync(join(here, "node_modules", name, "package.json"), "utf8"));
+    const licence = readFileSync(join(here, "node_modules", name, "LICENSE"), "utf8");
+    return `/*!\n${name} ${version}\n\n${licence.replaceAll("*/", "* /").trim()}\n*/\n`;
+  });
+  return Buffer.from(texts.join(""));
 }
 
 /** esbuild has been seen to write a bundle that is no JavaScript, without an error. */

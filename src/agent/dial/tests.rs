@@ -11,8 +11,8 @@ fn dialer(address: &SiteAddress, link_key: Fingerprint) -> Dialer {
 async fn the_appliance_with_the_pinned_key_is_trusted() {
     let site = StandIn::new().await;
     let dialer = dialer(&site.address, site.link_key);
-    let (dialed, accepted) = tokio::join!(dialer.dial(), site.accept());
-    assert!(dialed.unwrap().local.is_loopback());
+    let (done, accepted) = tokio::join!(dialer.dial(), site.accept());
+    assert!(done.unwrap().local.is_loopback());
     accepted.unwrap();
 }
 
@@ -20,8 +20,8 @@ async fn the_appliance_with_the_pinned_key_is_trusted() {
 async fn a_machine_with_another_key_is_refused_before_anything_is_said() {
     let (site, other) = (StandIn::new().await, StandIn::new().await);
     let dialer = dialer(&other.address, site.link_key);
-    let (dialed, accepted) = tokio::join!(dialer.dial(), other.accept());
-    assert!(matches!(dialed, Err(DialError::WrongKey)), "{dialed:?}");
+    let (done, accepted) = tokio::join!(dialer.dial(), other.accept());
+    assert!(matches!(done, Err(DialError::WrongKey)), "{done:?}");
     assert!(accepted.is_err());
 }
 
@@ -29,16 +29,18 @@ async fn a_machine_with_another_key_is_refused_before_anything_is_said() {
 async fn a_server_that_does_not_speak_the_link_protocol_is_refused() {
     let site = StandIn::speaking(b"h2").await;
     let dialer = dialer(&site.address, site.link_key);
-    let (dialed, _) = tokio::join!(dialer.dial(), site.accept());
-    assert!(matches!(dialed, Err(DialError::Tls(_))), "{dialed:?}");
+    let (done, _) = tokio::join!(dialer.dial(), site.accept());
+    assert!(matches!(done, Err(DialError::Tls(_))), "{done:?}");
 }
 
 #[tokio::test]
 async fn a_closed_port_is_said_to_be_one() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string().parse().unwrap();
+    let address = listener.local_addr().unwrap().to_string();
     drop(listener);
-    let dialed = dialer(&address, Fingerprint::of(b"")).dial().await;
+    let dialed = dialer(&address.parse().unwrap(), Fingerprint::of(b""))
+        .dial()
+        .await;
     assert!(
         matches!(&dialed, Err(DialError::Connect { place, .. }) if *place == address),
         "{dialed:?}"
@@ -92,7 +94,7 @@ async fn a_proxy_is_given_credentials_once_it_asks() {
         Err(DialError::ProxyCredentials { refused: true, .. })
     ));
     dialer.set_credentials(credentials("s:3"));
-    let (dialed, accepted) = tokio::join!(dialer.dial(), site.accept());
-    dialed.unwrap();
+    let (done, accepted) = tokio::join!(dialer.dial(), site.accept());
+    done.unwrap();
     accepted.unwrap();
 }

@@ -2,7 +2,10 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::agent::stand_in::{Peer, StandIn};
+use crate::domain::Entry;
+use crate::domain::entry::{Author, What};
 use crate::domain::{PromptId, Stamp, Tool};
+use crate::endpoint::terminal::Terminal;
 use crate::link::message::{FromCustomer, Purpose, ToCustomer};
 
 const SHELL: ShellId = ShellId(1);
@@ -45,9 +48,8 @@ impl Screen {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        if timeout(Duration::from_secs(20), look).await.is_err() {
-            panic!("{text:?} never shown in:\n{}", self.text());
-        }
+        let in_time = timeout(Duration::from_secs(20), look).await.is_ok();
+        assert!(in_time, "{text:?} never shown in:\n{}", self.text());
     }
 
     async fn type_line(&self, line: &str) {

@@ -29,17 +29,17 @@ pub(crate) fn drop_it() -> HeaderValue {
 }
 
 fn header(value: String, max_age_seconds: Option<i64>) -> HeaderValue {
-    let mut cookie = Cookie::build((NAME, value))
+    let cookie = Cookie::build((NAME, value))
         .path("/")
         .secure(true)
         .http_only(true)
         // Lax, not Strict: a link to a report in a message must find its reader signed in.
         .same_site(SameSite::Lax)
-        .build()
-        .to_string();
-    if let Some(seconds) = max_age_seconds {
-        cookie.push_str(&format!("; Max-Age={seconds}"));
-    }
+        .build();
+    let cookie = match max_age_seconds {
+        Some(seconds) => format!("{cookie}; Max-Age={seconds}"),
+        None => cookie.to_string(),
+    };
     HeaderValue::from_str(&cookie).expect("hexadecimal digits and fixed words")
 }
 

@@ -17,20 +17,18 @@ use crate::web::site::Site;
 use crate::web::view::ErrorPage;
 
 /// Ties what the visitor sees to the log. Eight hexadecimal digits, in two groups for reading out.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestNumber(String);
+struct RequestNumber(String);
 
 /// Runs a request. Outermost: nothing is answered without it.
 pub(crate) async fn envelope(
     State(site): State<Arc<Site>>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
     let [a, b, c, d] = site.random();
     let number = RequestNumber(format!("{a:02x}{b:02x}-{c:02x}{d:02x}"));
     let began = Instant::now();
     let asked = Asked::of(&request);
-    request.extensions_mut().insert(number.clone());
     let mut response = if csrf::allows(request.method(), request.headers(), asked.anonymous()) {
         let answer = tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await;
         answer.unwrap_or_else(|_| Failure::TooSlow.into_response())

@@ -98,15 +98,13 @@ async fn read_preamble(stream: &mut UnixStream) -> io::Result<PeerAddress> {
     stream.read_exact(&mut bytes[..seen]).await?;
     let refused = |error: PreambleError| io::Error::new(io::ErrorKind::InvalidData, error);
     loop {
-        match proxy::split(&bytes[..seen]).map_err(refused)? {
-            Some((peer, _)) => return Ok(peer),
-            None => {
-                // With the header there, the length is known and within the buffer.
-                let rest = usize::from(u16::from_be_bytes([bytes[14], bytes[15]]));
-                let end = proxy::HEADER_BYTES + rest;
-                stream.read_exact(&mut bytes[seen..end]).await?;
-                seen = end;
-            }
+        if let Some((peer, _)) = proxy::split(&bytes[..seen]).map_err(refused)? {
+            return Ok(peer);
         }
+        // With the header there, the length is known and within the buffer.
+        let rest = usize::from(u16::from_be_bytes([bytes[14], bytes[15]]));
+        let end = proxy::HEADER_BYTES + rest;
+        stream.read_exact(&mut bytes[seen..end]).await?;
+        seen = end;
     }
 }

@@ -21,7 +21,7 @@ use crate::store::sign_ins;
 use crate::web::site::Site;
 
 /// How often a request is written down as a sign of life.
-const TOUCH_EVERY: Duration = Duration::from_secs(60);
+const TOUCH_EVERY: Duration = Duration::from_mins(1);
 
 /// The account that a request acts for.
 #[derive(Clone, Debug)]

@@ -86,13 +86,14 @@ async fn list(
     let representatives = accounts.iter().filter(|account| account.representative);
     let disabled = representatives.clone().filter(|a| a.disabled).count() as u64;
     let representatives = representatives.count() as u64;
-    let mut summary = words::plural(representatives, "representative", "representatives");
-    if disabled > 0 {
-        summary.push_str(&format!(", {disabled} of them disabled"));
-    }
+    let all = words::plural(representatives, "representative", "representatives");
+    let disabled = match disabled {
+        0 => String::new(),
+        _ => format!(", {disabled} of them disabled"),
+    };
     let administrators = accounts.iter().filter(|a| !a.representative).count() as u64;
     let others = words::plural(administrators, "other account", "other accounts");
-    summary.push_str(&format!("; {others}."));
+    let summary = format!("{all}{disabled}; {others}.");
     // Alone in the list, the administrator who looks at it would only be in the way.
     let rows = if representatives == 0 {
         Vec::new()

@@ -70,7 +70,7 @@ pub(crate) async fn page(
 }
 
 /// What the browser says it runs on. Android is a Linux without a terminal to start a client in,
-/// and ChromeOS one without our kind of programs.
+/// and Chrome OS one without our kind of programs.
 fn runs_linux(agent: &str) -> bool {
     agent.contains("Linux") && !agent.contains("Android") && !agent.contains("CrOS")
 }

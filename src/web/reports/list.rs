@@ -101,18 +101,15 @@ fn cut(search: &str) -> String {
 }
 
 fn address(search: &str, number: usize) -> String {
-    let mut address = format!("/login/reports?page={number}");
-    if !search.is_empty() {
-        address.push_str("&q=");
-        for byte in search.bytes() {
-            if byte.is_ascii_alphanumeric() {
-                address.push(char::from(byte));
-            } else {
-                address.push_str(&format!("%{byte:02X}"));
-            }
-        }
+    if search.is_empty() {
+        return format!("/login/reports?page={number}");
     }
-    address
+    let escaped = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    let search: String = search.bytes().map(escaped).collect();
+    format!("/login/reports?page={number}&q={search}")
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ import type { EndReason, Entry, PuzzleAnswer } from "../link/messages.ts";
 import { adrift, settle, takeBack, type Underway } from "../link/underway.ts";
 import { solve } from "../portal/puzzle.ts";
 import { setClock } from "../ui/now.ts";
+import { words } from "../words/en.ts";
 import { platform } from "./platform.ts";
 
 /** Why it could not begin. */
@@ -45,6 +46,8 @@ export class Conversation {
   #ak: string | null;
   #kept: Kept | null;
   #puzzle: PuzzleAnswer | undefined;
+  readonly #title = document.title;
+  #unseen = 0;
 
   constructor(ak: string | null) {
     this.#ak = ak;
@@ -53,6 +56,11 @@ export class Conversation {
     this.#kept = kept && (ak === null || kept.ak === ak) ? kept : null;
     this.representative.value = this.#kept?.representative ?? "";
     this.over.value = this.#kept?.over ?? null;
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState !== "visible") return;
+      this.#unseen = 0;
+      document.title = this.#title;
+    });
     this.dial = new Dial({
       ticket: () => (this.#kept ? requestTicket({}, true) : requestTicket({ ak: this.#ak }, false)),
       hello: () => this.#hello(),
@@ -143,7 +151,15 @@ export class Conversation {
   #add(entry: Entry): void {
     if (this.entries.peek().some(({ number }) => number === entry.number)) return;
     this.entries.value = [...this.entries.peek(), entry].sort((a, b) => a.number - b.number);
+    this.#announce(entry);
     if (entry.by.role === "customer") this.underway.value = settle(this.underway.peek(), entry);
+  }
+
+  /** Counts what was said while another tab is in front, in this tab's title. */
+  #announce(entry: Entry): void {
+    if (entry.what !== "chat" || entry.by.role !== "representative" || document.visibilityState === "visible") return;
+    this.#unseen += 1;
+    document.title = words.queue.titleCount(this.#unseen, this.#title);
   }
 
   /** What was sent into a connection that was lost, and never arrived, goes back into the box. */
@@ -226,8 +242,8 @@ async function requestTicket(body: object, comingBack: boolean): Promise<Ticket>
     body: JSON.stringify(body),
   });
   if (response.ok) return (await response.json()) as { ticket: string };
-  if (response.status >= 500) return { later: true };
   const { error } = (await response.json().catch(() => ({}))) as { error?: string };
+  if (response.status >= 500 && !error) return { later: true };
   const passes = error === "unavailable" || error === "slow_down" || error === "full";
   return comingBack && passes ? { later: true } : { refused: error ?? "key" };
 }

@@ -28,6 +28,9 @@ export type Closed = "replaced" | "signed_out" | "version" | "full";
 /** Time for the log to be sent again after a lost link, before a message counts as undelivered. */
 const SETTLE_MS = 2_500;
 
+/** As served: it names the site. */
+const pageTitle = document.title || words.product;
+
 const csrf = document.documentElement.dataset["csrf"] ?? "";
 export class Desk {
   readonly me = signal<{ name: string; keySecondsMax: number } | null>(null);
@@ -73,7 +76,8 @@ export class Desk {
       refused: () => (this.closed.value = "signed_out"),
     });
     effect(() => {
-      const title = this.current.value ? `${this.current.value.name.value} · ${words.product}` : words.product;
+      const session = this.current.value;
+      const title = session ? `${session.name.value} · ${pageTitle}` : pageTitle;
       const count = this.waiting.value.length;
       document.title = count > 0 ? words.queue.titleCount(count, title) : title;
     });

@@ -86,8 +86,7 @@ export type Failure =
   | "chat_only"
   | "asking"
   | "limit"
-  | "range"
-  | "store";
+  | "range";
 
 /** A session as a queue shows it. */
 export interface Overview {

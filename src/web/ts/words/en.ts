@@ -228,7 +228,6 @@ export const words = {
     asking: "The customer is being asked already.",
     limit: "A limit of the appliance is reached. Close something you no longer need first.",
     range: "The appliance does not accept this value.",
-    store: "The appliance cannot write to its store just now. Nothing was changed; try again shortly.",
   } satisfies Record<Failure, string>,
 
   link: {
