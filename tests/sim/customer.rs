@@ -24,7 +24,7 @@ pub struct Pty {
     /// Output still to make.
     pub to_make: u64,
     /// Input that arrived.
-    given: u64,
+    pub given: u64,
     /// Input it took.
     pub taken: u64,
     /// Takes input at all.

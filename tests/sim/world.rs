@@ -64,6 +64,8 @@ pub struct Sim {
     pub hostile_keys: Vec<String>,
     /// Peers that do not read what they are sent.
     pub deaf: BTreeSet<PeerId>,
+    /// Those whose cable is pulled.
+    unplugged: Vec<Who>,
     owners: BTreeMap<PeerId, Who>,
     orders: BTreeMap<u64, Asked>,
     next_order: u64,
@@ -87,6 +89,7 @@ impl Sim {
             keys: Vec::new(),
             hostile_keys: Vec::new(),
             deaf: BTreeSet::new(),
+            unplugged: Vec::new(),
             owners: BTreeMap::new(),
             orders: BTreeMap::new(),
             next_order: 1,
@@ -171,6 +174,17 @@ impl Sim {
         }
     }
 
+    /// Somebody's cable is pulled, and both sides see it at once. Nobody dials until
+    /// [`Self::plug_in`].
+    pub fn unplug(&mut self, who: Who) {
+        self.cut(who, Duration::ZERO, Duration::ZERO);
+        self.unplugged.push(who);
+    }
+
+    pub fn plug_in(&mut self, who: Who) {
+        self.unplugged.retain(|unplugged| *unplugged != who);
+    }
+
     /// The relay dies and starts again.
     pub fn restart_relay(&mut self) {
         self.restarts += 1;
@@ -200,6 +214,7 @@ impl Sim {
     /// Whatever is broken is noticed soon, and everybody reads again.
     pub fn heal(&mut self) {
         self.deaf.clear();
+        self.unplugged.clear();
         self.relay.store.stalled_until = self.now;
         for console in &mut self.consoles {
             if let Stage::Away { redial_at } = &mut console.stage {
@@ -277,6 +292,7 @@ impl Sim {
         for index in 0..self.customers.len() {
             let customer = &mut self.customers[index];
             let due = customer.agent.wants_link() && customer.peer.is_none();
+            let due = due && !self.unplugged.contains(&Who::Customer(index));
             if !due || customer.over.is_some() || self.now < customer.redial_at {
                 continue;
             }
@@ -297,6 +313,7 @@ impl Sim {
             let console = &mut self.consoles[index];
             if let Stage::Away { redial_at } = console.stage
                 && redial_at <= self.now
+                && !self.unplugged.contains(&Who::Console(index))
             {
                 console.stage = Stage::Asking;
                 let holder = console.holder();
