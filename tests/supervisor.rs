@@ -370,7 +370,7 @@ fn stand_in() {
     let notes = paths.store_folder();
     sandbox::tie_to_parent().unwrap();
     if notes.join("refuse").exists() {
-        ready::announce(&Ready::failed("the store is newer")).unwrap();
+        ready::announce(&Ready::failed(&"the store is newer")).unwrap();
         std::process::exit(1);
     }
     let variables: Vec<String> = std::env::vars().map(|(name, _)| name).collect();

@@ -436,7 +436,11 @@ impl Customer {
             if allow && !self.allowed.contains(&prompt.tool) {
                 self.allowed.push(prompt.tool);
             }
-            self.say_answer(prompt.id, allow);
+            // An unanswered question lapses at the relay too, which records it as such: saying no
+            // in the customer's name would record a refusal that nobody made.
+            if end != PromptEnd::Lapsed {
+                self.say_answer(prompt.id, allow);
+            }
             self.effects.push_back(Effect::PromptOver(end));
         }
     }

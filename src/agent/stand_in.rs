@@ -1,5 +1,7 @@
 //! For tests: something that answers like an appliance, over real TLS on loopback.
 
+#![allow(clippy::unwrap_used)] // Only tests use this file; clippy cannot see that.
+
 use std::sync::Arc;
 
 use rustls::ServerConfig;

@@ -83,6 +83,10 @@ impl BufferRing {
     }
 
     /// Lets the kernel fill a buffer again.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whoever gives it back has it no longer"
+    )]
     pub fn give_back(&mut self, id: BufferId) {
         assert!(std::mem::replace(&mut self.ours[usize::from(id.0)], false));
         let index = usize::from(self.tail & (BUFFERS - 1));

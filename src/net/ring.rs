@@ -524,6 +524,7 @@ fn internet(address: &SockaddrStorage) -> Option<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
     use std::io::{Read as _, Write as _};
     use std::net::TcpStream;
     use std::time::Instant;
@@ -543,7 +544,7 @@ mod tests {
     /// Echoes on every stream until `done`, at most 20 s.
     fn echo_until(ring: &mut Ring, mut done: impl FnMut(&Completion) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(20);
-        let mut waiting: std::collections::HashMap<StreamId, Vec<u8>> = Default::default();
+        let mut waiting: HashMap<StreamId, Vec<u8>> = HashMap::new();
         while Instant::now() < deadline {
             let mut completions = Vec::new();
             ring.wait(Duration::from_millis(100), &mut completions)

@@ -17,7 +17,7 @@ use crate::control::{Reply, Request, wire};
 use crate::domain::limits::{CONTROL_CONNECTIONS_MAX, CONTROL_REPLY_WITHIN};
 use crate::domain::password::Password;
 use crate::domain::token::Fingerprint;
-use crate::domain::{Account, AccountName, DisplayName, Secret, Stamp};
+use crate::domain::{Account, AccountName, DisplayName, Moment, Secret, Stamp};
 use crate::metrics::{Connections, Counters, Keys, Sandbox, Sessions, Snapshot};
 use crate::store::accounts::{self, NewAccount};
 use crate::store::{Database, StoreError};
@@ -139,7 +139,7 @@ impl Control {
             active_jump_clients_max: model.active_jump_clients_max(),
             passive_jump_clients_max: model.passive_jump_clients_max(),
             started: self.started,
-            uptime_seconds: self.clock.moment().since(Default::default()).as_secs(),
+            uptime_seconds: self.clock.moment().since(Moment::default()).as_secs(),
             threads: self.threads,
             connections: Connections {
                 arriving: self.counters.arriving.value(),

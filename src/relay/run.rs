@@ -24,6 +24,7 @@ use crate::domain::limits::{
 };
 use crate::domain::text::label;
 use crate::domain::{Stamp, Token};
+use crate::link::ALPN;
 use crate::metrics::{Counters, Sandbox};
 use crate::net::Waker;
 use crate::store::sessions::SavedState;
@@ -93,7 +94,7 @@ impl Relay {
         }
         let clock = Clock::start();
         let identities = Identities::open_or_make(&paths.keys(), &names(config))?;
-        let configs = Arc::new(Configs::new(&identities.link, &identities.web)?);
+        let configs = Arc::new(Configs::new(&identities.link, &identities.web, ALPN)?);
         let mut database = Database::create_or_migrate(&paths.store())?;
         let setup = begin(&mut database, stamp())?;
         let memory = remember(&database, stamp())?;

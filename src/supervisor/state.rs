@@ -73,13 +73,13 @@ impl State {
         let paths = Paths::new(&root);
         let (lock, was_left_cleanly) = take_lock(&root)?;
         for (path, bits, owner, contents) in layout(&paths) {
-            let made = match (mode, contents) {
+            let done = match (mode, contents) {
                 // Without root there is one user and no group to share with.
                 (Mode::User, _) => users::folder(&path, 0o700, None),
                 (Mode::Root, Contents::Apart) => users::folder(&path, bits, Some(owner)),
                 (Mode::Root, Contents::Along) => users::folder_with_contents(&path, bits, owner),
             };
-            made.map_err(unusable(&path))?;
+            done.map_err(unusable(&path))?;
         }
         Ok(Self {
             paths,

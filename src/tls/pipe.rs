@@ -9,19 +9,24 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, ServerConnection, SupportedProtocolVersion};
 
 use super::identity::Identity;
-use crate::link::ALPN;
 
 /// What the two kinds of client are offered.
 #[derive(Debug)]
 pub struct Configs {
     link: Arc<ServerConfig>,
     web: Arc<ServerConfig>,
+    /// The link protocol's id in ALPN (RFC 7301).
+    link_alpn: &'static [u8],
 }
 
 impl Configs {
     /// TLS 1.3 with the link key for endpoints; TLS 1.3 and 1.2 with the site's certificate for
-    /// browsers.
-    pub fn new(link: &Identity, web: &Identity) -> Result<Self, TlsError> {
+    /// browsers. A client that offers `link_alpn` is an endpoint.
+    pub fn new(
+        link: &Identity,
+        web: &Identity,
+        link_alpn: &'static [u8],
+    ) -> Result<Self, TlsError> {
         let build =
             |versions: &[&'static SupportedProtocolVersion], identity: &Identity, alpn: &[u8]| {
                 let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
@@ -33,9 +38,13 @@ impl Configs {
                 config.send_tls13_tickets = 0;
                 Ok::<_, rustls::Error>(Arc::new(config))
             };
-        let link = build(&[&TLS13], link, ALPN)?;
+        let link = build(&[&TLS13], link, link_alpn)?;
         let web = build(&[&TLS13, &TLS12], web, b"http/1.1")?;
-        Ok(Self { link, web })
+        Ok(Self {
+            link,
+            web,
+            link_alpn,
+        })
     }
 }
 
@@ -66,10 +75,11 @@ pub struct Pipe {
     state: State,
     /// Of what the acceptor refused, before there was a connection.
     alert: Vec<u8>,
+    is_link: bool,
 }
 
 enum State {
-    /// No whole ClientHello yet.
+    /// No whole `ClientHello` yet.
     Accepting(Box<Acceptor>),
     Connected(Box<ServerConnection>),
     Refused,
@@ -80,6 +90,7 @@ impl Default for Pipe {
         Self {
             state: State::Accepting(Box::default()),
             alert: Vec::new(),
+            is_link: false,
         }
     }
 }
@@ -99,7 +110,8 @@ impl Pipe {
                 match acceptor.accept() {
                     Ok(None) => {}
                     Ok(Some(accepted)) => match connect(accepted, configs) {
-                        Ok(connection) => {
+                        Ok((connection, is_link)) => {
+                            self.is_link = is_link;
                             self.state = State::Connected(Box::new(connection));
                             break;
                         }
@@ -141,12 +153,9 @@ impl Pipe {
         Err(error.into())
     }
 
-    /// Whether the peer chose the link protocol; meaningful once the handshake is over.
+    /// Whether the peer chose the link protocol; false until it has said so.
     pub fn is_link(&self) -> bool {
-        match &self.state {
-            State::Connected(connection) => connection.alpn_protocol() == Some(ALPN),
-            State::Accepting(_) | State::Refused => false,
-        }
+        self.is_link
     }
 
     /// Encrypts `plaintext`; nothing before the handshake is over.
@@ -176,20 +185,20 @@ impl Pipe {
     }
 }
 
-/// Chooses the configuration by what the client offers.
+/// Chooses the configuration by what the client offers; says whether it is the link's.
 fn connect(
     accepted: rustls::server::Accepted,
     configs: &Configs,
-) -> Result<ServerConnection, (rustls::Error, AcceptedAlert)> {
+) -> Result<(ServerConnection, bool), (rustls::Error, AcceptedAlert)> {
     let hello = accepted.client_hello();
     let is_link = hello
         .alpn()
-        .is_some_and(|mut offered| offered.any(|name| name == ALPN));
+        .is_some_and(|mut offered| offered.any(|name| name == configs.link_alpn));
     let config = if is_link { &configs.link } else { &configs.web };
     let mut connection = accepted.into_connection(config.clone())?;
     // What waits to be sent is bounded by the link's credit and by the page pump.
     connection.set_buffer_limit(None);
-    Ok(connection)
+    Ok((connection, is_link))
 }
 
 #[cfg(test)]
@@ -200,6 +209,8 @@ mod tests {
     use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
     use super::*;
+
+    const ALPN: &[u8] = b"jumpgate/1";
 
     struct Peers {
         configs: Configs,
@@ -220,7 +231,7 @@ mod tests {
         config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
         let name = ServerName::try_from("localhost").unwrap();
         Peers {
-            configs: Configs::new(link, web).unwrap(),
+            configs: Configs::new(link, web, ALPN).unwrap(),
             client: ClientConnection::new(Arc::new(config), name).unwrap(),
             server: Pipe::default(),
         }
@@ -312,7 +323,7 @@ mod tests {
     #[test]
     fn bytes_that_are_no_tls_are_refused() {
         let (link, web) = identities();
-        let configs = Configs::new(&link, &web).unwrap();
+        let configs = Configs::new(&link, &web, ALPN).unwrap();
         let refused = Pipe::default().receive(b"GET / HTTP/1.1\r\n\r\n", &configs, &mut Vec::new());
         assert!(refused.is_err());
     }

@@ -49,7 +49,7 @@ use crate::domain::limits::HTTP_BODY_BYTES_MAX;
 
 /// Every address, and what is around them all.
 pub fn router(site: Arc<Site>) -> Router {
-    Router::new()
+    let pages = Router::new()
         .route("/", get(portal::index))
         .route("/key", post(portal::post_key))
         .route("/start", get(portal::start))
@@ -68,7 +68,13 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/assets/{name}", get(assets::get))
         .route("/link", get(link))
         .fallback(no_such_page)
-        .method_not_allowed_fallback(method_not_allowed)
+        .method_not_allowed_fallback(method_not_allowed);
+    around(pages, site)
+}
+
+/// What holds for every page: its body is short, its panic is an answer, and it is in an envelope.
+fn around(pages: Router<Arc<Site>>, site: Arc<Site>) -> Router {
+    pages
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(site.clone(), http::envelope))

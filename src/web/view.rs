@@ -6,7 +6,6 @@ use askama::Template;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use super::assets;
 use super::http::{Failure, SignedIn};
 use super::site::Site;
 
@@ -23,11 +22,6 @@ impl View {
         Self {
             site: site.config.site.clone(),
         }
-    }
-
-    /// The address of a script or style.
-    pub(crate) fn asset(&self, name: &str) -> String {
-        assets::address(name)
     }
 }
 
@@ -139,17 +133,23 @@ pub(crate) struct ErrorPage {
     view: View,
     title: &'static str,
     text: &'static str,
+    back: (&'static str, &'static str),
     number: String,
 }
 
 impl ErrorPage {
-    /// Says what happened, what is safe and what to do next.
-    pub(crate) fn new(site: &Site, failure: &Failure, number: &str) -> Self {
+    /// Says what happened at the route `at`, what is safe and what to do next.
+    pub(crate) fn new(site: &Site, failure: &Failure, at: &str, number: &str) -> Self {
         let words = failure.words();
         Self {
             view: View::new(site),
             title: words.title,
             text: words.text,
+            back: if at.starts_with("/login") || at.starts_with("/console") {
+                ("/login", "To your pages")
+            } else {
+                ("/", "To the start page")
+            },
             number: number.to_owned(),
         }
     }

@@ -1,3 +1,4 @@
+#![allow(clippy::unwrap_used)] // Only tests use this file; clippy cannot see that.
 use super::*;
 use crate::agent::stand_in::StandIn;
 use crate::domain::Secret;

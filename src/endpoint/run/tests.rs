@@ -1,3 +1,4 @@
+#![allow(clippy::unwrap_used)] // Only tests use this file; clippy cannot see that.
 use std::sync::{Arc, Mutex};
 
 use super::*;

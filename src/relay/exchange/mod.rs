@@ -71,7 +71,7 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// A peer whose transport is up. `role` is known for WebSockets; by the link protocol's ALPN
+    /// A peer whose transport is up. `role` is known for a WebSocket; by the link protocol's ALPN
     /// only customers' programs come.
     pub fn add(&mut self, peer: PeerId, address: PeerAddress, role: Option<Role>, now: Moment) {
         self.peers.insert(peer, Peer::new(address, role, now));

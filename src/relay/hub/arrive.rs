@@ -57,10 +57,10 @@ impl Hub {
                     puzzle,
                 },
                 None,
-            ) if by_link => self.start_by_key(peer, address, &key, puzzle.as_ref(), facts, turn),
+            ) if by_link => self.start_by_key(peer, address, &key, puzzle.as_ref(), &facts, turn),
             (Purpose::Start { facts, .. }, Some(TicketHolder::Customer { ak: Some(ak) })) => {
                 let typed = Typed::Token(ak);
-                self.start(peer, address, Kind::Chat, &typed, None, facts, turn)
+                self.start(peer, address, Kind::Chat, &typed, None, &facts, turn)
             }
             (
                 Purpose::Resume {
@@ -107,7 +107,7 @@ impl Hub {
         address: PeerAddress,
         key: &KeyText,
         puzzle: Option<&PuzzleAnswer>,
-        facts: Facts,
+        facts: &Facts,
         turn: &mut Turn<'_>,
     ) -> Result<(), TurnedReason> {
         self.start(
@@ -133,7 +133,7 @@ impl Hub {
         kind: Kind,
         typed: &Typed,
         puzzle: Option<&PuzzleAnswer>,
-        facts: Facts,
+        facts: &Facts,
         turn: &mut Turn<'_>,
     ) -> Result<(), TurnedReason> {
         let key = self.find_key(typed, address, puzzle, turn)?;
@@ -152,7 +152,7 @@ impl Hub {
             owner: key.account,
             owner_name: key.name,
             kind,
-            facts: cleaned(&facts),
+            facts: cleaned(facts),
             public_address: Text::try_from(address.ip().to_string().as_str()).unwrap_or_default(),
             resume: token.fingerprint(),
             started: turn.now.stamp,

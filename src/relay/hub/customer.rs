@@ -33,20 +33,19 @@ impl Hub {
                 case.log(out, now, by, What::Chat { text });
             }
             FromCustomer::Answer { prompt, allow } => {
-                for (tool, outcome, _) in
-                    case.consents_after(consent::Event::Answer { prompt, allow })
-                {
-                    match outcome {
-                        Outcome::Allowed => {
-                            case.log_step(out, now, by.clone(), What::Allowed { tool });
-                        }
-                        _ => case.log(out, now, by.clone(), What::Refused { tool }),
-                    }
-                    case.ask_is_over(out, prompt);
-                    case.show(out);
-                    self.allowed(session, tool, outcome == Outcome::Allowed, now);
+                let answered = case.consents_after(consent::Event::Answer { prompt, allow });
+                let Some((tool, outcome, _)) = answered.first().copied() else {
                     return;
+                };
+                let allowed = outcome == Outcome::Allowed;
+                if allowed {
+                    case.log_step(out, now, by, What::Allowed { tool });
+                } else {
+                    case.log(out, now, by, What::Refused { tool });
                 }
+                case.ask_is_over(out, prompt);
+                case.show(out);
+                self.answered(session, tool, allowed, now);
             }
             FromCustomer::ShellStarted { shell } => case.shell_started(out, now, shell),
             FromCustomer::ShellFailed { shell, reason } => {
@@ -67,7 +66,7 @@ impl Hub {
     }
 
     /// A question was answered: opens what was waiting for it.
-    fn allowed(&mut self, session: SessionId, tool: Tool, allowed: bool, now: Now) {
+    fn answered(&mut self, session: SessionId, tool: Tool, allowed: bool, now: Now) {
         let Some(case) = self.cases.get_mut(&session) else {
             return;
         };

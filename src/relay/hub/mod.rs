@@ -59,7 +59,7 @@ pub struct Hub {
     cases: BTreeMap<SessionId, Case>,
     seats: HashMap<AccountId, Seat>,
     peers: Peers,
-    /// WebSockets that showed a ticket and have not said hello.
+    /// Each WebSocket that showed a ticket and has not said hello.
     admitted: HashMap<PeerId, TicketHolder>,
     tickets: HashMap<Fingerprint, (Moment, TicketHolder)>,
     keys: Keys,

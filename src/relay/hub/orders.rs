@@ -196,9 +196,10 @@ impl Hub {
             ..Figures::default()
         };
         for case in self.cases.values() {
-            match case.state.is_accepted() {
-                true => figures.running += 1,
-                false => figures.waiting += 1,
+            if case.state.is_accepted() {
+                figures.running += 1;
+            } else {
+                figures.waiting += 1;
             }
             let connected = case.customer.and_then(|peer| self.peers.who(peer));
             match (connected, case.record.kind) {

@@ -107,7 +107,7 @@ fn shown(
         let body = serde_json::json!({ "error": failure.code(), "request": number.0 });
         Json(body).into_response()
     } else {
-        ErrorPage::new(site, failure, &number.0).into_response()
+        ErrorPage::new(site, failure, &asked.route, &number.0).into_response()
     };
     *response.status_mut() = failure.status();
     if let Some(allow) = kept.get(header::ALLOW) {

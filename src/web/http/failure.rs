@@ -25,7 +25,7 @@ pub(crate) enum Failure {
     #[error("form without this sign-in's token")]
     Stale,
     /// Signed in, without the right to this.
-    #[error("not allowed: {0}")]
+    #[error("account without the right to it")]
     NotAllowed(&'static str),
     /// Not understood.
     #[error("bad request: {0}")]

@@ -2,7 +2,7 @@
 
 use super::Known;
 use crate::domain::Stamp;
-use crate::domain::limits::{ACCOUNTS_MAX, KEYS_PER_REPRESENTATIVE_MAX, SESSIONS_MAX};
+use crate::domain::limits::{ACCOUNTS_MAX, SESSIONS_MAX};
 use crate::metrics::Snapshot;
 use crate::web::format::{self, When};
 use crate::web::site::Site;
@@ -22,6 +22,8 @@ pub(super) struct Fact {
     pub(super) title: &'static str,
     pub(super) value: Value,
     pub(super) mono: bool,
+    /// Where it can be changed or looked into; empty if nowhere.
+    pub(super) link: &'static str,
 }
 
 /// How a value is shown.
@@ -53,7 +55,12 @@ fn words(title: &'static str, value: impl Into<String>) -> Fact {
         title,
         value: Value::Words(value.into()),
         mono: false,
+        link: "",
     }
+}
+
+fn linked(link: &'static str, fact: Fact) -> Fact {
+    Fact { link, ..fact }
 }
 
 fn mono(title: &'static str, value: impl Into<String>) -> Fact {
@@ -79,6 +86,7 @@ fn bar(title: &'static str, value: u64, most: u64) -> Fact {
             most,
         }),
         mono: false,
+        link: "",
     }
 }
 
@@ -92,6 +100,7 @@ fn badge(title: &'static str, is_good: bool, good: &'static str, bad: &'static s
         title,
         value,
         mono: false,
+        link: "",
     }
 }
 
@@ -110,7 +119,7 @@ pub(super) fn all(site: &Site, known: &Known, now: Stamp) -> Vec<Card> {
     if let Some(snapshot) = snapshot {
         cards.push(capacity(snapshot, known));
         cards.push(connections(snapshot));
-        cards.push(keys(snapshot));
+        cards.push(sessions(snapshot));
     }
     cards.push(storage(known));
     if let Some(snapshot) = snapshot {
@@ -149,6 +158,7 @@ fn appliance(site: &Site, snapshot: Option<&Snapshot>, now: Stamp) -> Card {
             title: "Started",
             value: Value::Time(started),
             mono: false,
+            link: "",
         });
         facts.push(number("Relay threads", snapshot.threads.into()));
     }
@@ -157,25 +167,20 @@ fn appliance(site: &Site, snapshot: Option<&Snapshot>, now: Stamp) -> Card {
 
 fn capacity(snapshot: &Snapshot, known: &Known) -> Card {
     let open = snapshot.sessions.waiting + snapshot.sessions.running;
+    // None can connect before Jump Clients exist; the limits are the model's already.
+    let (active, passive) = (
+        snapshot.active_jump_clients_max,
+        snapshot.passive_jump_clients_max,
+    );
     card(
         "Capacity",
         vec![
-            bar("Sessions", open, SESSIONS_MAX as u64),
-            // None can connect before Jump Clients exist; the limits are the model's already.
-            bar(
-                "Active Jump Clients",
-                0,
-                snapshot.active_jump_clients_max.into(),
-            ),
-            bar(
-                "Passive Jump Clients",
-                0,
-                snapshot.passive_jump_clients_max.into(),
-            ),
-            bar(
-                "Representatives",
-                known.representatives,
-                ACCOUNTS_MAX as u64,
+            linked("/login/reports", bar("Sessions", open, SESSIONS_MAX as u64)),
+            bar("Active Jump Clients", 0, active.into()),
+            bar("Passive Jump Clients", 0, passive.into()),
+            linked(
+                "/login/representatives",
+                bar("Accounts", known.accounts, ACCOUNTS_MAX as u64),
             ),
         ],
     )
@@ -186,35 +191,32 @@ fn connections(snapshot: &Snapshot) -> Card {
     card(
         "Connections",
         vec![
-            number("Representative consoles", open.consoles),
+            number("Consoles", open.consoles),
             number("Customer clients", open.customer_clients),
             number("Click-to-chat", open.chats),
             number("Pages", open.pages),
             number("Arriving", open.arriving),
-            number("Accepted since start", open.accepted_in_all),
-            number(
-                "Closed for a fault since start",
-                open.closed_for_fault_in_all,
-            ),
+            number("Accepted in all", open.accepted_in_all),
+            number("Faulty in all", open.closed_for_fault_in_all),
         ],
     )
 }
 
-fn keys(snapshot: &Snapshot) -> Card {
-    let each = format!("at most {KEYS_PER_REPRESENTATIVE_MAX} for each representative");
+fn sessions(snapshot: &Snapshot) -> Card {
+    let (sessions, keys) = (snapshot.sessions, snapshot.keys);
     card(
         "Sessions and keys",
         vec![
-            number("Sessions waiting", snapshot.sessions.waiting),
-            number("Sessions running", snapshot.sessions.running),
+            number("Waiting", sessions.waiting),
+            number("Running", sessions.running),
+            number("Unused keys", keys.unused),
             words(
-                "Unused session keys",
-                format!("{}, {each}", format::count(snapshot.keys.unused)),
+                "New keys",
+                crate::web::words::plural(keys.digits.into(), "digit", "digits"),
             ),
-            number("Digits of a new key", snapshot.keys.digits.into()),
-            number(
-                "Wrong keys in ten minutes",
-                snapshot.keys.wrong_lately.into(),
+            words(
+                "Wrong keys",
+                format!("{} in ten minutes", keys.wrong_lately),
             ),
         ],
     )
@@ -234,8 +236,8 @@ fn sandbox(snapshot: &Snapshot) -> Card {
         "Sandbox of the relay",
         vec![
             badge("User of its own", sandbox.own_user, "Yes", "No"),
-            badge("System calls filtered", sandbox.seccomp, "Yes", "No"),
-            badge("Files out of reach", sandbox.landlock, "Yes", "No"),
+            badge("Calls filtered", sandbox.seccomp, "Yes", "No"),
+            badge("Files restricted", sandbox.landlock, "Yes", "No"),
         ],
     )
 }

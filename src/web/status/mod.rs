@@ -41,6 +41,8 @@ struct Known {
     store_bytes: u64,
     /// Left on that disk, if it can be told.
     free_bytes: Option<u64>,
+    /// Of all kinds, disabled ones included.
+    accounts: u64,
     /// Enabled ones.
     representatives: u64,
     /// Customers can download one.
@@ -63,6 +65,7 @@ async fn known(site: &Site) -> Result<Known, Failure> {
         store_bytes: size_bytes(&site.paths.store()),
         free_bytes: disk.map(|disk| disk.blocks_available() * disk.fragment_size()),
         representatives: enabled.count() as u64,
+        accounts: accounts.len() as u64,
         client_installed: site.endpoint.is_some(),
     })
 }
