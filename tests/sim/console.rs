@@ -71,6 +71,7 @@ pub struct Console {
     pub account: AccountId,
     pub sign_in: Fingerprint,
     pub stage: Stage,
+    pub is_signed_in: bool,
     pub peer: Option<PeerId>,
     link: Option<(Connection, Assembler)>,
     channels: BTreeMap<u16, Tap>,
@@ -87,6 +88,7 @@ impl Console {
             account,
             sign_in: Fingerprint([sign_in; 32]),
             stage: Stage::Away { redial_at: now },
+            is_signed_in: true,
             peer: None,
             link: None,
             channels: BTreeMap::new(),
@@ -223,6 +225,12 @@ impl Console {
             }
             ToConsole::Key { key, ak, .. } => self.keys.push((key.as_str().to_owned(), ak)),
             ToConsole::Log { session, entries } => {
+                // Only the latest may have been kept.
+                let first = entries.first().map_or(0, |entry| entry.number);
+                let log = &mut self.tab(session).log;
+                if log.last().is_some_and(|last| last.number + 1 < first) {
+                    log.clear();
+                }
                 entries.into_iter().for_each(|entry| self.entry(session, entry));
             }
             ToConsole::Entry { session, entry } => self.entry(session, entry),
@@ -300,7 +308,8 @@ impl Console {
             terminal.typed = send_from;
         }
         terminal.channel = Some(channel);
-        terminal.granted = receive_from + WINDOW_BYTES;
+        terminal.granted = 0;
+        self.grant(tap);
         self.pump(tap);
     }
 

@@ -125,14 +125,21 @@ impl Truth {
                     channel,
                     to,
                     tap,
+                    announcement,
                     ..
-                } => self.open((*peer, *channel), *to, *tap, store),
+                } => {
+                    self.open((*peer, *channel), *to, *tap, store);
+                    self.say(*peer, announcement, store);
+                }
                 Effect::CloseChannel { peer, channel } => {
                     self.routes.remove(&(*peer, *channel));
                     self.consoles.remove(&(*peer, *channel));
                 }
+                Effect::HangUp { peer } => {
+                    self.routes.retain(|(whose, _), _| whose != peer);
+                    self.consoles.retain(|(whose, _), _| whose != peer);
+                }
                 Effect::Admit { .. }
-                | Effect::HangUp { .. }
                 | Effect::Transcript(_)
                 | Effect::Answer { .. } => {}
             }

@@ -148,7 +148,11 @@ impl Sim {
         self.order(Asked::Key(account), order);
     }
 
+    /// A representative signs out everywhere; the web side gives no ticket to those consoles.
     pub fn sign_out(&mut self, account: AccountId) {
+        for console in self.consoles.iter_mut().filter(|c| c.account == account) {
+            console.is_signed_in = false;
+        }
         let id = self.next_order;
         self.next_order += 1;
         let sign_in = None;
@@ -315,6 +319,10 @@ impl Sim {
                 && redial_at <= self.now
                 && !self.unplugged.contains(&Who::Console(index))
             {
+                if !console.is_signed_in {
+                    console.stage = Stage::Closed;
+                    continue;
+                }
                 console.stage = Stage::Asking;
                 let holder = console.holder();
                 self.order(Asked::Ticket(Who::Console(index)), Order::IssueTicket(holder));
