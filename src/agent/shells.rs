@@ -144,7 +144,8 @@ impl Shells {
         for (id, shell) in running.into_iter().chain(over) {
             let position = ShellPosition {
                 shell: *id,
-                received: shell.taken,
+                // Also what waits at the PTY: it gets there whatever happens to the link.
+                received: shell.received,
             };
             if positions.push(position).is_err() {
                 break;

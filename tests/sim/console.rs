@@ -28,8 +28,6 @@ pub struct Terminal {
     input: Retained,
     /// Position of the next byte that will be typed.
     pub typed: u64,
-    /// First byte on the screen: output before was shown elsewhere.
-    pub shown_from: u64,
     /// Output that arrived.
     pub received: u64,
     /// Output that is on the screen.
@@ -78,6 +76,10 @@ pub struct Console {
     pub tabs: BTreeMap<SessionId, Tab>,
     pub keys: Vec<(String, Token)>,
     pub failures: Vec<ToConsole>,
+    /// Output this console never got: another one must have.
+    pub missed: Vec<(Tap, u64)>,
+    /// Input this console did not type: another one must have.
+    pub typed_elsewhere: Vec<(Tap, u64)>,
     requests: u32,
 }
 
@@ -95,6 +97,8 @@ impl Console {
             tabs: BTreeMap::new(),
             keys: Vec::new(),
             failures: Vec::new(),
+            missed: Vec::new(),
+            typed_elsewhere: Vec::new(),
             requests: 0,
         }
     }
@@ -282,12 +286,15 @@ impl Console {
         let (link, _) = self.link.as_mut().expect("a message came by it");
         assert!(link.open(channel, send_from, receive_from));
         let tab = self.tabs.get_mut(&tap.session).expect("a session that was shown before");
+        if !tab.terminals.contains_key(&tap.shell) {
+            self.missed.push((tap, receive_from));
+            self.typed_elsewhere.push((tap, send_from));
+        }
         let terminal = tab.terminals.entry(tap.shell).or_insert_with(|| Terminal {
             stream: (Stream::output(tap), Stream::input(tap)),
             channel: None,
             input: Retained::starting_at(send_from),
             typed: send_from,
-            shown_from: receive_from,
             received: receive_from,
             shown: receive_from,
             granted: 0,
@@ -295,15 +302,17 @@ impl Console {
             shows: true,
         });
         assert!(!terminal.over, "{}: {tap:?} goes on after its end", self.name);
-        assert!(
-            receive_from <= terminal.received,
-            "{}: {tap:?} goes on at {receive_from}, {} is missing",
-            self.name,
-            terminal.received
-        );
+        if receive_from > terminal.received {
+            self.missed.push((tap, receive_from));
+            terminal.received = receive_from;
+            terminal.shown = receive_from;
+        }
         if terminal.input.rewind(send_from).is_err() {
-            // Bytes an earlier console typed were lost on their way, and nobody has them any more.
-            assert!(send_from < terminal.typed, "{}: {tap:?} took more than was typed", self.name);
+            // Another console typed meanwhile; or what an earlier one typed was lost on its way,
+            // and nobody has it any more.
+            if send_from > terminal.typed {
+                self.typed_elsewhere.push((tap, send_from));
+            }
             terminal.input = Retained::starting_at(send_from);
             terminal.typed = send_from;
         }

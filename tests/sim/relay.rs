@@ -48,6 +48,7 @@ pub struct Relay {
     slots: u32,
     hub_ticked: Moment,
     shards_ticked: Moment,
+    traces: bool,
 }
 
 impl Relay {
@@ -66,6 +67,7 @@ impl Relay {
             slots: 0,
             hub_ticked: Moment::default(),
             shards_ticked: Moment::default(),
+            traces: std::env::var_os("SIM_TRACE").is_some(),
         }
     }
 
@@ -322,7 +324,17 @@ impl Relay {
         self.lost(peer);
     }
 
+    /// `SIM_TRACE` shows what the hub hears and does.
+    fn trace(&self, line: impl FnOnce() -> String) {
+        if self.traces {
+            eprintln!("{}", line());
+        }
+    }
+
     fn handle(&mut self, event: Event, now: Now) {
+        if !matches!(event, Event::TimePassed | Event::Recorded { .. }) {
+            self.trace(|| format!("{event:?}"));
+        }
         let random = &mut self.random;
         self.hub.handle(
             event,
@@ -338,6 +350,12 @@ impl Relay {
         let effects = self.hub.take_effects();
         self.truth.check(&effects, &self.store);
         for effect in effects {
+            self.trace(|| match &effect {
+                Effect::Say { peer, json } => {
+                    format!("    to {peer:?}: {}", String::from_utf8_lossy(json))
+                }
+                other => format!("    {other:?}"),
+            });
             match effect {
                 Effect::Record { number, records } => self.store.take(number, records),
                 Effect::Transcript(_) => {}

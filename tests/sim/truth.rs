@@ -202,7 +202,9 @@ impl Truth {
 
     fn open(&mut self, at: (PeerId, u16), to: (PeerId, u16), tap: Option<Tap>, store: &Store) {
         let Some(tap) = tap else {
-            self.consoles.insert(at, to);
+            if self.peers.contains_key(&at.0) {
+                self.consoles.insert(at, to);
+            }
             return;
         };
         // A connection that is gone meanwhile opens nothing.

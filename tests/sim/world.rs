@@ -10,9 +10,9 @@ use jumpgate::control::request::TicketHolder;
 use jumpgate::domain::{AccountId, Moment, Now, PeerAddress, SessionId, Token};
 use jumpgate::link::LinkError;
 use jumpgate::relay::hub::PeerId;
-use jumpgate::relay::hub::event::{Answer, Order};
+use jumpgate::relay::hub::event::{Answer, Order, Tap};
 
-use crate::console::{Console, Stage, display_name};
+use crate::console::{Console, Stage, Terminal, display_name};
 use crate::customer::CustomerEnd;
 use crate::hostile::{Hostile, Mask};
 use crate::random::{PrintsOnFailure, Random, Seed};
@@ -441,6 +441,7 @@ impl Sim {
             Some(Who::Console(index)) => {
                 self.consoles[index].received(&bytes, self.now);
                 self.flush_console(index);
+                self.check_missed(index);
                 if self.consoles[index].stage == Stage::Closed {
                     self.close(Who::Console(index));
                 }
@@ -543,6 +544,26 @@ impl Sim {
         let sessions: Vec<SessionId> = self.relay.truth.living();
         let bytes = self.hostiles[index].next(&mut self.random, &sessions);
         self.relay.wire(peer).write_up(&bytes);
+    }
+
+    /// What a console starts behind, another one of the same representative has had.
+    fn check_missed(&mut self, index: usize) {
+        let furthest = |tap: Tap, of: fn(&Terminal) -> u64| {
+            let others = self.consoles.iter().enumerate().filter(|(at, _)| *at != index);
+            let theirs = others.flat_map(|(_, console)| console.terminals());
+            theirs.filter(|(at, _)| *at == tap).map(|(_, t)| of(t)).max().unwrap_or(0)
+        };
+        let console = &self.consoles[index];
+        for (tap, from) in &console.missed {
+            let had = furthest(*tap, |terminal| terminal.shown);
+            assert!(*from <= had, "{}: {tap:?} goes on at {from}, {had} is missing", console.name);
+        }
+        for (tap, from) in &console.typed_elsewhere {
+            let typed = furthest(*tap, |terminal| terminal.typed);
+            assert!(*from <= typed, "{}: {tap:?} took more than was typed", console.name);
+        }
+        self.consoles[index].missed.clear();
+        self.consoles[index].typed_elsewhere.clear();
     }
 
     /// Those who keep to the protocol are never closed for breaking it.

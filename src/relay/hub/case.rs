@@ -126,7 +126,7 @@ impl Case {
 
     /// Hands everything that still waits to `out`, before the case is dropped.
     pub fn hand_over(mut self, out: &mut Out) {
-        for (barrier, effect) in self.outbox.drain(..).chain(self.receipts.drain(..)) {
+        for (barrier, effect) in self.outbox.drain(..) {
             out.after(barrier, effect);
         }
     }
@@ -418,6 +418,13 @@ impl Case {
             },
         );
         self.log(out, now, by, What::Ended { reason });
+        // The end is shown once it is on record, and so is everything before.
+        self.receipts.clear();
+        let number = self.log.last();
+        self.to_customer(out, &ToCustomer::Recorded { number });
+        if self.state.is_accepted() {
+            self.to_console(out, &ToConsole::Recorded { session, number });
+        }
         self.to_customer(out, &ToCustomer::Ended { reason });
         self.to_console(out, &ToConsole::Gone { session, reason });
         // The caller may have learnt of the end from the state machine already.
