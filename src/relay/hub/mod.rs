@@ -137,9 +137,9 @@ impl Hub {
                 channel,
                 stood,
             } => {
+                // The peer may have been replaced since, so its cases are found by their shells.
                 for case in self.cases.values_mut() {
-                    if case.customer == Some(peer) || case.console == Some(peer) {
-                        case.channel_closed(peer, channel, &stood);
+                    if case.channel_closed(peer, channel, &stood) {
                         case.join_all(&mut self.out, &mut self.peers);
                     }
                 }
