@@ -339,6 +339,8 @@ impl Customer {
     /// Withdraws everything and closes every shell, now, whether or not anybody can be told.
     /// Returns false if nothing was shared.
     pub fn stop(&mut self) -> bool {
+        // A yes that the appliance may not have heard is taken back too: asked again, it is asked.
+        self.answered = None;
         if self.over || !self.is_sharing() {
             return false;
         }

@@ -301,6 +301,22 @@ fn an_answer_that_was_lost_with_the_link_is_given_again() {
 }
 
 #[test]
+fn a_yes_that_was_lost_with_the_link_is_not_given_again_after_a_stop() {
+    let mut pair = Pair::joined();
+    pair.ask(3);
+    assert!(pair.customer.answer(true, pair.now));
+    pair.cut();
+    pair.link_up();
+    pair.welcome(&[]);
+    pair.customer.stop();
+    pair.ask(3);
+    assert!(pair.customer.is_asked());
+    pair.open_shell(SHELL, 1);
+    pair.collect();
+    assert!(!pair.effects.contains(&opened(SHELL)));
+}
+
+#[test]
 fn chat_that_was_under_way_arrives_once_whatever_happened_to_it() {
     let mut pair = Pair::joined();
     pair.customer.chat(chat("arrives"), pair.now).unwrap();
