@@ -16,6 +16,7 @@
 
 use std::collections::VecDeque;
 
+use super::log::Log;
 use super::shells::Shells;
 use crate::domain::limits::{
     CHATS_UNSENT_MAX, CUSTOMER_RETURN_WITHIN, FIRST_LINK_WITHIN, HELLO_WITHIN, LEAVE_WITHIN,
@@ -89,8 +90,8 @@ struct Session {
     token: Token,
     representative: Label,
     present: bool,
-    /// Last log entry that arrived.
-    entries: u32,
+    /// What arrived of its log.
+    log: Log,
 }
 
 #[derive(Debug)]
@@ -197,7 +198,7 @@ impl Customer {
             Some(session) => Purpose::Resume {
                 session: session.id,
                 token: session.token.clone(),
-                entries: session.entries,
+                entries: session.log.last(),
                 shells: self.shells.positions(),
             },
         };

@@ -5,13 +5,14 @@
 //!                                             customer <─ what was typed, what a shell did
 //! ```
 //!
-//! [`customer`] and [`shells`], [`backoff`] and [`proxy`] are pure: the simulator runs them
+//! [`customer`], [`log`] and [`shells`], [`backoff`] and [`proxy`] are pure: the simulator runs them
 //! as they are. [`dial`] is the only file here that opens a socket. Start at [`customer`].
 //! Not here: the terminal and real shells ([`crate::endpoint`]).
 
 pub mod backoff;
 pub mod customer;
 pub mod dial;
+pub mod log;
 pub mod names;
 pub mod pin;
 pub mod proxy;

@@ -123,11 +123,14 @@ impl Shells {
         if receive_from > shell.received || shell.output.rewind(send_from).is_err() {
             return Ok(false);
         }
-        shell.granted = receive_from.saturating_add(WINDOW_BYTES);
+        // The console keeps what the shell has not surely taken, and credit given on the last
+        // channel may be lost: it is given again at once.
+        shell.granted = 0;
         if shell.end == ShellEnd::Told {
             shell.end = ShellEnd::Over;
         }
         self.pump(id, link);
+        self.taken(id, 0, Some(link));
         Ok(true)
     }
 
@@ -141,7 +144,8 @@ impl Shells {
         for (id, shell) in running.into_iter().chain(over) {
             let position = ShellPosition {
                 shell: *id,
-                received: shell.taken,
+                // Also what waits at the PTY: it gets there whatever happens to the link.
+                received: shell.received,
             };
             if positions.push(position).is_err() {
                 break;
@@ -166,6 +170,14 @@ impl Shells {
         let fresh = bytes.get(usize::try_from(known).ok()?..)?;
         shell.received += fresh.len() as u64;
         (!fresh.is_empty() && shell.end == ShellEnd::Runs).then_some((*id, fresh))
+    }
+
+    /// Input arrived that the shell had taken before: the console hears how far it got.
+    pub fn renew_credit(&mut self, channel: u16, link: &mut Connection) {
+        let found = self.0.iter().find(|(_, s)| s.channel == Some(channel));
+        if let Some(id) = found.map(|(id, _)| *id) {
+            self.taken(id, 0, Some(link));
+        }
     }
 
     /// The shell took `bytes` of its input: the console may send more.

@@ -10,6 +10,7 @@ use crate::domain::limits::WINDOW_BYTES;
 /// Both directions of one open channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Channel {
+    acknowledged: u64,
     sent: u64,
     send_limit: u64,
     received: u64,
@@ -19,7 +20,15 @@ pub struct Channel {
 impl Channel {
     /// Opens at these offsets, with a window each way.
     pub fn new(send_from: u64, receive_from: u64) -> Self {
+        Self::resumed(0, send_from, receive_from)
+    }
+
+    /// The same, where the other side is known to have consumed what came before `acknowledged`.
+    /// The bytes from there to `send_from` went out on an earlier channel of the same link, and may
+    /// still be lost with it.
+    pub fn resumed(acknowledged: u64, send_from: u64, receive_from: u64) -> Self {
         Self {
+            acknowledged,
             sent: send_from,
             send_limit: send_from.saturating_add(WINDOW_BYTES),
             received: receive_from,
@@ -37,9 +46,9 @@ impl Channel {
         self.received
     }
 
-    /// Bytes the other side has surely consumed.
+    /// Bytes the other side has surely consumed, as far as this channel knows.
     pub fn acknowledged(&self) -> u64 {
-        self.send_limit.saturating_sub(WINDOW_BYTES)
+        self.acknowledged
     }
 
     /// Bytes that may be sent now.
@@ -77,18 +86,21 @@ impl Channel {
         Ok(offset)
     }
 
-    /// Takes the other side's credit.
+    /// Takes the other side's credit. It may be lower than what this channel opened with: the
+    /// other side has not consumed all that came on the channel before. That lowers nothing, but
+    /// says what need not be kept any more.
     pub fn raise_send_limit(&mut self, channel: u16, granted: u64) -> Result<(), LinkError> {
-        let (lowest, highest) = (self.send_limit, self.sent.saturating_add(WINDOW_BYTES));
-        if !(lowest..=highest).contains(&granted) {
+        let highest = self.sent.saturating_add(WINDOW_BYTES);
+        if granted > highest {
             return Err(LinkError::BadCredit {
                 channel,
                 granted,
-                lowest,
                 highest,
             });
         }
-        self.send_limit = granted;
+        let consumed = granted.saturating_sub(WINDOW_BYTES);
+        self.acknowledged = self.acknowledged.max(consumed);
+        self.send_limit = self.send_limit.max(granted);
         Ok(())
     }
 
@@ -122,12 +134,21 @@ mod tests {
     }
 
     #[test]
-    fn credit_neither_shrinks_nor_outruns_what_was_sent_by_a_window() {
+    fn credit_does_not_outrun_what_was_sent_by_more_than_a_window() {
         let mut channel = Channel::new(0, 0);
-        assert!(channel.raise_send_limit(1, WINDOW_BYTES - 1).is_err());
         assert!(channel.raise_send_limit(1, WINDOW_BYTES + 1).is_err());
         channel.count_sent(100);
         assert_eq!(channel.raise_send_limit(1, WINDOW_BYTES + 100), Ok(()));
         assert_eq!(channel.acknowledged(), 100);
+    }
+
+    #[test]
+    fn late_credit_for_an_earlier_channel_acknowledges_and_takes_nothing_away() {
+        let mut channel = Channel::resumed(10, 100, 0);
+        let room = channel.room();
+        assert_eq!(channel.raise_send_limit(1, WINDOW_BYTES + 60), Ok(()));
+        assert_eq!((channel.acknowledged(), channel.room()), (60, room));
+        assert_eq!(channel.raise_send_limit(1, WINDOW_BYTES + 20), Ok(()));
+        assert_eq!((channel.acknowledged(), channel.room()), (60, room));
     }
 }

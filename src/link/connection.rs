@@ -148,6 +148,11 @@ impl Connection {
     ///
     /// Returns false if the number is 0 or above [`CHANNELS_PER_LINK_MAX`].
     pub fn open(&mut self, channel: u16, send_from: u64, receive_from: u64) -> bool {
+        self.open_at(channel, Channel::new(send_from, receive_from))
+    }
+
+    /// The same, for a channel about which more is known than where to go on.
+    pub fn open_at(&mut self, channel: u16, stands: Channel) -> bool {
         if channel == 0 || channel > CHANNELS_PER_LINK_MAX {
             return false;
         }
@@ -155,7 +160,7 @@ impl Connection {
         if self.channels.len() <= index {
             self.channels.resize(index + 1, None);
         }
-        self.channels[index] = Some(Channel::new(send_from, receive_from));
+        self.channels[index] = Some(stands);
         true
     }
 

@@ -66,15 +66,13 @@ pub enum LinkError {
         /// Where it had to end.
         allowed: u64,
     },
-    /// Credit that shrinks, or grows beyond a window past what was sent.
-    #[error("channel {channel} granted credit up to {granted}, sensible is {lowest} to {highest}")]
+    /// Credit beyond a window past what was sent.
+    #[error("channel {channel} granted credit up to {granted}, sensible is up to {highest}")]
     BadCredit {
         /// Which.
         channel: u16,
         /// What was granted.
         granted: u64,
-        /// What was granted before.
-        lowest: u64,
         /// Bytes sent, and a window more.
         highest: u64,
     },

@@ -65,25 +65,26 @@ pub enum Purpose {
         token: Token,
         /// Last log entry that arrived; later ones are sent again.
         entries: u32,
-        /// Shells that still run, and the input they have taken.
+        /// Shells that still run, and the input that has arrived for them.
         #[serde(default)]
         shells: heapless::Vec<ShellPosition, 16>,
     },
     /// A representative's console; the ticket said whose.
     Console {
-        /// Terminals that are still on the screen, and the output they have shown.
+        /// Terminals that are still on the screen, and the output that has arrived for them.
         #[serde(default)]
         shells: heapless::Vec<SessionShellPosition, 64>,
     },
 }
 
-/// How far a side has consumed what it receives of a shell.
+/// How far a side has got with what it receives of a shell. What arrived counts, also while it
+/// waits to be consumed: it is not sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShellPosition {
     /// Which.
     pub shell: ShellId,
-    /// Bytes consumed since the shell began.
+    /// Bytes that arrived since the shell began.
     pub received: u64,
 }
 
@@ -95,7 +96,7 @@ pub struct SessionShellPosition {
     pub session: SessionId,
     /// Which.
     pub shell: ShellId,
-    /// Bytes consumed since the shell began.
+    /// Bytes that arrived since the shell began.
     pub received: u64,
 }
 

@@ -31,6 +31,15 @@ pub struct NotKept {
 }
 
 impl Retained {
+    /// For a sender that begins in the middle: a console that takes over somebody's terminal.
+    pub fn starting_at(offset: u64) -> Self {
+        Self {
+            base: offset,
+            next: offset,
+            ..Self::default()
+        }
+    }
+
     /// Bytes that may be added: a window less what is kept. A producer that sees 0 waits, which is
     /// how a slow reader stops exactly its own tool.
     pub fn room(&self) -> usize {
@@ -80,7 +89,8 @@ impl Retained {
         self.base += gone;
     }
 
-    /// Goes back (or forward) to `offset` after a lost connection.
+    /// Goes back (or forward) to `offset` after a lost connection. What lies before stays kept
+    /// until it is consumed: it may be under way on a connection that breaks next.
     pub fn rewind(&mut self, offset: u64) -> Result<(), NotKept> {
         if !(self.base..=self.end()).contains(&offset) {
             return Err(NotKept {
@@ -90,7 +100,6 @@ impl Retained {
             });
         }
         self.next = offset;
-        self.consumed(offset);
         Ok(())
     }
 
@@ -154,5 +163,15 @@ mod tests {
         );
         assert_eq!(sender.rewind(2), Ok(()));
         assert_eq!(sender.unsent(10), b"c");
+    }
+
+    #[test]
+    fn what_was_passed_over_can_be_asked_for_until_it_is_consumed() {
+        let mut sender = Retained::default();
+        sender.push(b"abc");
+        sender.sent(1);
+        assert_eq!(sender.rewind(3), Ok(()));
+        assert_eq!(sender.rewind(0), Ok(()));
+        assert_eq!(sender.unsent(10), b"abc");
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::effect::{Effect, End, PromptEnd};
 use super::{Customer, Prompt, Session, Stage};
+use crate::agent::log::Log;
 use crate::agent::shells::refusal;
 use crate::domain::entry::{Author, What};
 use crate::domain::limits::{
@@ -39,6 +40,7 @@ impl Customer {
                     let bytes = fresh.to_vec();
                     self.effects.push_back(Effect::Input { shell, bytes });
                 }
+                self.shells.renew_credit(channel, &mut link.connection);
                 Ok(())
             }
             Incoming::Credit { channel, .. } => {
@@ -182,7 +184,7 @@ impl Customer {
                 token,
                 representative: representative.clone(),
                 present: accepted,
-                entries: 0,
+                log: Log::default(),
             });
             return Ok(false);
         };
@@ -230,13 +232,32 @@ impl Customer {
         let Some(session) = &mut self.session else {
             return;
         };
-        if entry.number <= session.entries {
+        if !session.log.is_new(&entry) {
             return;
         }
-        session.entries = entry.number;
-        if let What::ShellClosed { shell, .. } = entry.what {
+        match entry.what {
             // The relay has heard that it is over; until now it might have asked again.
-            self.close_shell(shell);
+            What::ShellClosed { shell, .. } => self.close_shell(shell),
+            // What was allowed, was allowed to the representative who is gone now.
+            What::Held | What::Requeued => self.withdraw(),
+            // Questions are numbered anew.
+            What::ApplianceRestarted => self.answered = None,
+            What::Arrived
+            | What::Accepted
+            | What::Chat { .. }
+            | What::Asked { .. }
+            | What::Allowed { .. }
+            | What::Refused { .. }
+            | What::Unanswered { .. }
+            | What::Withdrawn { .. }
+            | What::ShellOpened { .. }
+            | What::ShellFailed { .. }
+            | What::SharingStopped
+            | What::CustomerLost
+            | What::CustomerBack
+            | What::RepresentativeLost
+            | What::RepresentativeBack
+            | What::Ended { .. } => {}
         }
         if let (Author::Customer(_), What::Chat { text }) = (&entry.by, &entry.what) {
             let ours = self.chats.iter().position(|chat| chat.text == *text);

@@ -19,6 +19,7 @@ use self::peer::{Peer, Route, Stage};
 use super::hub::event::Tap;
 use super::hub::{Effect, Event, PeerId, Role};
 use crate::domain::{Moment, PeerAddress};
+use crate::link::channel::Channel;
 use crate::link::connection::decode;
 use crate::link::frame::split_frame;
 use crate::link::{Incoming, LinkError};
@@ -134,7 +135,7 @@ impl Exchange {
         };
         match parcel.content {
             Content::Data(bytes) => peer.send(parcel.channel, &bytes),
-            Content::Credit(up_to) => peer.link.grant(parcel.channel, up_to),
+            Content::Credit(up_to) => peer.grant(parcel.channel, up_to),
         }
         self.dirty.push(parcel.peer);
     }
@@ -152,14 +153,16 @@ impl Exchange {
                 peer: id,
                 channel,
                 to,
+                acknowledged,
                 send_from,
                 receive_from,
                 tap,
+                announcement,
             } => {
                 let peer = self.peers.get_mut(&id)?;
-                if peer.link.open(channel, send_from, receive_from) {
-                    peer.routes.insert(channel, Route { to, tap });
-                }
+                let stands = Channel::resumed(acknowledged, send_from, receive_from);
+                peer.open(channel, stands, Route { to, tap }, &announcement);
+                self.dirty.push(id);
                 None
             }
             Effect::CloseChannel { peer: id, channel } => {
@@ -298,7 +301,7 @@ impl Exchange {
                 content,
             }));
         } else if let Some(peer) = self.peers.get_mut(&to) {
-            peer.link.grant(channel, up_to);
+            peer.grant(channel, up_to);
             self.dirty.push(to);
         }
     }

@@ -1,10 +1,11 @@
 //! One peer of a ring thread, above its transport.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::budget::Budget;
 use crate::domain::limits::HELLO_WITHIN;
 use crate::domain::{Moment, PeerAddress};
+use crate::link::channel::Channel;
 use crate::link::connection::Assembler;
 use crate::link::{Connection, LinkError};
 use crate::relay::hub::event::Tap;
@@ -35,6 +36,14 @@ pub(super) struct Route {
     pub tap: Option<Tap>,
 }
 
+/// What came for a channel that is about to open: the hub tells one side of a route after the
+/// other, and the one it told first may be quick. The sender's window bounds it.
+#[derive(Debug, Default)]
+struct Early {
+    data: Vec<Vec<u8>>,
+    credit: Option<u64>,
+}
+
 #[derive(Debug)]
 pub(super) struct Peer {
     pub link: Connection,
@@ -42,6 +51,10 @@ pub(super) struct Peer {
     pub stage: Stage,
     pub address: PeerAddress,
     pub routes: HashMap<u16, Route>,
+    /// Channels that are open, or were.
+    opened: BTreeSet<u16>,
+    /// Data for channels that are about to open.
+    early: HashMap<u16, Early>,
     pub budget: Budget,
     /// To be closed once its output is sent.
     pub leaving: bool,
@@ -61,19 +74,53 @@ impl Peer {
             },
             address,
             routes: HashMap::new(),
+            opened: BTreeSet::new(),
+            early: HashMap::new(),
             budget: Budget::new(now),
             leaving: false,
         }
     }
 
+    /// Opens a channel, tells the peer of it, and then sends what came for it early.
+    pub fn open(&mut self, number: u16, stands: Channel, route: Route, announcement: &[u8]) {
+        if !self.link.open_at(number, stands) {
+            return;
+        }
+        self.routes.insert(number, route);
+        self.opened.insert(number);
+        self.link.say_encoded(announcement);
+        let early = self.early.remove(&number).unwrap_or_default();
+        for bytes in early.data {
+            self.send(number, &bytes);
+        }
+        if let Some(up_to) = early.credit {
+            self.grant(number, up_to);
+        }
+    }
+
     /// Queues data. All of it fits: the sender had no more credit than this channel gave it. On a
-    /// channel that was closed meanwhile it is dropped, and its sender told to go back.
+    /// channel that was closed meanwhile it is dropped, and its sender told to go back. On one
+    /// that is about to open it waits, see [`Early`].
     pub fn send(&mut self, channel: u16, bytes: &[u8]) {
+        if !self.opened.contains(&channel) {
+            let early = self.early.entry(channel).or_default();
+            return early.data.push(bytes.to_vec());
+        }
         let sent = self.link.send(channel, bytes);
         debug_assert!(
             sent == bytes.len() || self.link.channel(channel).is_none(),
             "credit of both sides of a route differs"
         );
+    }
+
+    /// Passes credit on, now or when the channel opens.
+    pub fn grant(&mut self, channel: u16, up_to: u64) {
+        if self.opened.contains(&channel) {
+            self.link.grant(channel, up_to);
+        } else {
+            let early = self.early.entry(channel).or_default();
+            early.credit = early.credit.max(Some(up_to));
+        }
     }
 
     pub fn tick(&mut self, now: Moment) -> Result<(), LinkError> {

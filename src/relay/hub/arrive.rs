@@ -212,23 +212,8 @@ impl Hub {
         case.to_customer(out, &ToCustomer::Welcome(welcome(now)));
         case.present(out, token);
         case.replay_to_customer(out, entries);
-        for position in shells {
-            case.customer_side_returned(out, old, position.shell, position.received);
-        }
-        let ended: Vec<_> = case.shells.keys().copied().collect();
-        for id in ended
-            .into_iter()
-            .filter(|id| shells.iter().all(|listed| listed.shell != *id))
-        {
-            let what = case.shell_closed(id);
-            case.close_shell(out, now, case.by_customer(), id, what);
-        }
-        let unknown = shells
-            .iter()
-            .filter(|listed| !case.shells.contains_key(&listed.shell));
-        for shell in unknown.map(|listed| listed.shell).collect::<Vec<_>>() {
-            case.to_customer(out, &ToCustomer::ShellClose { shell });
-        }
+        case.ask_again(out, now);
+        case.shells_returned(out, now, old, shells);
         if was_away {
             case.log(out, now, case.by_customer(), What::CustomerBack);
         }

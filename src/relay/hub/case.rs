@@ -40,6 +40,9 @@ pub struct Case {
     outbox: VecDeque<(u64, Effect)>,
     /// The batch that has to be on record before anything new is shown.
     barrier: u64,
+    /// Who hears that something is on record, once it is: after what was shown before, and without
+    /// holding up what is shown next.
+    receipts: VecDeque<(u64, Effect)>,
 }
 
 impl Case {
@@ -62,6 +65,7 @@ impl Case {
             log,
             outbox: VecDeque::new(),
             barrier: 0,
+            receipts: VecDeque::new(),
         }
     }
 
@@ -95,12 +99,27 @@ impl Case {
         }
     }
 
+    /// Takes back the opening of a channel, if that still waits for the record.
+    pub fn cancel_opening(&mut self, peer: PeerId, channel: u16) -> bool {
+        let waiting = self.outbox.iter().position(|(_, effect)| {
+            matches!(effect, Effect::OpenChannel { peer: p, channel: c, .. }
+                if *p == peer && *c == channel)
+        });
+        waiting.is_some_and(|at| self.outbox.remove(at).is_some())
+    }
+
     /// Releases what no longer has to wait.
     pub fn flush(&mut self, out: &mut Out) {
         while let Some((barrier, _)) = self.outbox.front()
             && out.is_recorded(*barrier)
         {
             let (_, effect) = self.outbox.pop_front().expect("front was there");
+            out.now(effect);
+        }
+        while let Some((batch, _)) = self.receipts.front()
+            && out.is_recorded(*batch)
+        {
+            let (_, effect) = self.receipts.pop_front().expect("front was there");
             out.now(effect);
         }
     }
@@ -158,11 +177,11 @@ impl Case {
         }
         if let Some(peer) = self.customer {
             let json = encode(&ToCustomer::Recorded { number });
-            out.after(batch, Effect::Say { peer, json });
+            self.receipts.push_back((batch, Effect::Say { peer, json }));
         }
         if let Some(peer) = self.console.filter(|_| self.state.is_accepted()) {
             let json = encode(&ToConsole::Recorded { session, number });
-            out.after(batch, Effect::Say { peer, json });
+            self.receipts.push_back((batch, Effect::Say { peer, json }));
         }
     }
 
@@ -187,6 +206,7 @@ impl Case {
 
     /// Sends the customer what it has missed since entry `after`.
     pub fn replay_to_customer(&mut self, out: &mut Out, after: u32) {
+        let after = self.log.surely_seen(after);
         for entry in self.log.pieces_after(after).into_iter().flatten() {
             self.to_customer(out, &ToCustomer::Entry(entry));
         }
@@ -263,6 +283,23 @@ impl Case {
             },
         );
         true
+    }
+
+    /// Asks a customer again who came back on a new connection: the question, or the answer, may
+    /// have been lost with the old one.
+    pub fn ask_again(&mut self, out: &mut Out, now: Now) {
+        for (tool, consent) in self.consents.clone() {
+            if let Consent::Asked { prompt, until } = consent {
+                let seconds = until.since(now.moment).as_secs();
+                let ask = ToCustomer::Ask {
+                    prompt,
+                    tool,
+                    representative: self.record.owner_name.clone(),
+                    seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
+                };
+                self.to_customer(out, &ask);
+            }
+        }
     }
 
     /// Tells a console that came back which questions stand.
@@ -381,6 +418,13 @@ impl Case {
             },
         );
         self.log(out, now, by, What::Ended { reason });
+        // The end is shown once it is on record, and so is everything before.
+        self.receipts.clear();
+        let number = self.log.last();
+        self.to_customer(out, &ToCustomer::Recorded { number });
+        if self.state.is_accepted() {
+            self.to_console(out, &ToConsole::Recorded { session, number });
+        }
         self.to_customer(out, &ToCustomer::Ended { reason });
         self.to_console(out, &ToConsole::Gone { session, reason });
         // The caller may have learnt of the end from the state machine already.

@@ -24,6 +24,8 @@ pub(super) struct Seat {
     pub sign_in: Fingerprint,
     /// As customers see the representative.
     pub name: Label,
+    /// What still comes from it is ignored.
+    pub is_signed_out: bool,
 }
 
 /// Columns and rows a terminal may have.
@@ -44,6 +46,7 @@ impl Hub {
             peer: Some(peer),
             sign_in,
             name: name.clone(),
+            is_signed_out: false,
         };
         let old = self.seats.insert(account, seat).and_then(|seat| seat.peer);
         if let Some(old) = old {
@@ -84,6 +87,7 @@ impl Hub {
                 case.introduce(out);
             }
             let session = case.id();
+            case.disown_shells(out, shells);
             for id in case.shells.keys().copied().collect::<Vec<ShellId>>() {
                 let told = shells
                     .iter()
@@ -125,7 +129,7 @@ impl Hub {
                 }
             } else {
                 for shell in case.shells.values_mut() {
-                    if matches!(shell.console, super::shell::Side::Closing { peer: p, .. } if p == peer)
+                    if shell.console.is_closing_at(peer)
                     {
                         shell.console = shell.console.lost(peer, channels);
                     }
@@ -145,9 +149,9 @@ impl Hub {
         let Some(seat) = self
             .seats
             .get(&account)
-            .filter(|seat| seat.peer == Some(peer))
+            .filter(|seat| seat.peer == Some(peer) && !seat.is_signed_out)
         else {
-            return; // its successor is connected already
+            return; // its successor is connected already, or it may not any more
         };
         let now = turn.now;
         let done = match message {

@@ -97,7 +97,7 @@ impl Hub {
         if case.customer != Some(peer) {
             // A replaced connection: what its channels knew was waited for.
             for shell in case.shells.values_mut() {
-                if matches!(shell.customer, super::shell::Side::Closing { peer: p, .. } if p == peer)
+                if shell.customer.is_closing_at(peer)
                 {
                     shell.customer = shell.customer.lost(peer, channels);
                 }

@@ -204,7 +204,7 @@ pub enum Effect {
         /// Its JSON.
         json: Vec<u8>,
     },
-    /// Open one side of a route.
+    /// Open one side of a route, and tell the peer.
     OpenChannel {
         /// Whose side.
         peer: PeerId,
@@ -212,12 +212,16 @@ pub enum Effect {
         channel: u16,
         /// Where its data goes, and where credit comes from.
         to: (PeerId, u16),
+        /// Bytes it has surely consumed.
+        acknowledged: u64,
         /// Bytes it was sent before.
         send_from: u64,
         /// Bytes it sent before.
         receive_from: u64,
         /// What it sends is recorded here.
         tap: Option<Tap>,
+        /// The message that tells it of the channel, before the first byte on it.
+        announcement: Vec<u8>,
     },
     /// Close one side of a route; answered by [`Event::ChannelClosed`].
     CloseChannel {

@@ -42,6 +42,15 @@ impl Log {
         self.last
     }
 
+    /// What a reader surely has who has seen entry `after`. An appliance that dies may have shown
+    /// entries that it never recorded, and gives their numbers to others once it is back: a reader
+    /// may have another entry than ours from each restart on.
+    pub fn surely_seen(&self, after: u32) -> u32 {
+        let restart = |(_, entry): &&(usize, Entry)| entry.what == What::ApplianceRestarted;
+        let first = self.kept.iter().find(restart);
+        first.map_or(after, |(_, entry)| after.min(entry.number - 1))
+    }
+
     /// Kept entries after number `after`, oldest first, in pieces that each fit a message.
     pub fn pieces_after(&self, after: u32) -> Vec<Vec<Entry>> {
         let mut pieces: Vec<Vec<Entry>> = Vec::new();

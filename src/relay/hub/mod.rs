@@ -3,7 +3,7 @@
 //!
 //! What must be on record (who joined whom, what was allowed, which keys exist) is put into a
 //! batch, and the effects that show it wait until the recorder acknowledges that batch: see
-//! [`out::Out`] and [`case::Case::emit`]. Start at [`Hub::handle`].
+//! `out::Out` and `case::Case::emit`. Start at [`Hub::handle`].
 
 pub mod event;
 
@@ -137,9 +137,9 @@ impl Hub {
                 channel,
                 stood,
             } => {
+                // The peer may have been replaced since, so its cases are found by their shells.
                 for case in self.cases.values_mut() {
-                    if case.customer == Some(peer) || case.console == Some(peer) {
-                        case.channel_closed(peer, channel, &stood);
+                    if case.channel_closed(peer, channel, &stood) {
                         case.join_all(&mut self.out, &mut self.peers);
                     }
                 }

@@ -171,13 +171,17 @@ impl Hub {
     ) {
         self.tickets
             .retain(|_, (_, holder)| !holds(holder, account, sign_in));
-        let Some(seat) = self.seats.get(&account) else {
+        // Who has shown a ticket already finds it void when saying hello.
+        self.admitted
+            .retain(|_, holder| !holds(holder, account, sign_in));
+        let Some(seat) = self.seats.get_mut(&account) else {
             return;
         };
         if sign_in.is_some_and(|sign_in| *sign_in != seat.sign_in) {
             return;
         }
         if let Some(peer) = seat.peer {
+            seat.is_signed_out = true;
             self.out.say(peer, &ToConsole::SignedOut);
             self.out.now(Effect::HangUp { peer });
         }

@@ -8,7 +8,8 @@ use super::shell::{Shell, Side};
 use crate::domain::entry::{Author, What};
 use crate::domain::{Now, ShellId};
 use crate::link::channel::Channel;
-use crate::link::message::{ToConsole, ToCustomer};
+use crate::link::connection::encode;
+use crate::link::message::{SessionShellPosition, ShellPosition, ToConsole, ToCustomer};
 
 impl Case {
     /// Starts a shell on the customer's computer. Consent and policy have been checked.
@@ -20,6 +21,7 @@ impl Case {
             customer: Side::NEW,
             console: Side::NEW,
             begun: false,
+            begins: false,
             runs: false,
             size,
         };
@@ -44,15 +46,7 @@ impl Case {
         let Some(shell) = self.shells.get(&id).copied() else {
             return;
         };
-        let (
-            Side::Ready {
-                received: input, ..
-            },
-            Side::Ready {
-                received: output, ..
-            },
-        ) = (shell.customer, shell.console)
-        else {
+        let (Side::Ready(input), Side::Ready(output)) = (shell.customer, shell.console) else {
             return;
         };
         let (Some(there), Some(here)) = (peers.channel(customer), peers.channel(console)) else {
@@ -64,37 +58,13 @@ impl Case {
             }
             return;
         };
-        let tap = self.tap(id);
-        let session = self.id();
-        self.emit(
-            out,
-            Effect::OpenChannel {
-                peer: customer,
-                channel: there,
-                to: (console, here),
-                send_from: input,
-                receive_from: output,
-                tap: Some(tap),
-            },
-        );
-        self.emit(
-            out,
-            Effect::OpenChannel {
-                peer: console,
-                channel: here,
-                to: (customer, there),
-                send_from: output,
-                receive_from: input,
-                tap: None,
-            },
-        );
         let (columns, rows) = shell.size;
-        let order = if shell.begun {
+        let to_customer = if shell.begun {
             ToCustomer::ShellResume {
                 shell: id,
                 channel: there,
-                send_from: output,
-                receive_from: input,
+                send_from: output.sent,
+                receive_from: input.sent,
             }
         } else {
             ToCustomer::ShellOpen {
@@ -104,18 +74,50 @@ impl Case {
                 rows,
             }
         };
-        self.to_customer(out, &order);
-        let message = ToConsole::Shell {
-            session,
+        let to_console = ToConsole::Shell {
+            session: self.id(),
             shell: id,
             channel: here,
-            send_from: input,
-            receive_from: output,
+            send_from: input.sent,
+            receive_from: output.sent,
         };
-        self.to_console(out, &message);
+        let tap = self.tap(id);
+        self.emit(
+            out,
+            Effect::OpenChannel {
+                peer: customer,
+                channel: there,
+                to: (console, here),
+                acknowledged: input.acknowledged,
+                send_from: input.sent,
+                receive_from: output.sent,
+                tap: Some(tap),
+                announcement: encode(&to_customer),
+            },
+        );
+        self.emit(
+            out,
+            Effect::OpenChannel {
+                peer: console,
+                channel: here,
+                to: (customer, there),
+                acknowledged: output.acknowledged,
+                send_from: output.sent,
+                receive_from: input.sent,
+                tap: None,
+                announcement: encode(&to_console),
+            },
+        );
         let shell = self.shells.get_mut(&id).expect("looked up above");
-        shell.customer = Side::Live { channel: there };
-        shell.console = Side::Live { channel: here };
+        shell.customer = Side::Live {
+            channel: there,
+            from: input,
+        };
+        shell.console = Side::Live {
+            channel: here,
+            from: output,
+        };
+        shell.begins = !shell.begun;
         shell.begun = true;
     }
 
@@ -128,15 +130,11 @@ impl Case {
 
     /// The customer's connection is gone: the console's channels close, its terminals wait.
     pub fn customer_side_lost(&mut self, out: &mut Out, peer: PeerId, channels: &[(u16, Channel)]) {
-        let session = self.id();
         for id in self.shells.keys().copied().collect::<Vec<_>>() {
+            self.cancel_at_customer(peer, id);
             let shell = self.shells.get_mut(&id).expect("listed above");
             shell.customer = shell.customer.lost(peer, channels);
-            let closed = begin_close(&mut shell.console, self.console);
-            if let Some(effect) = closed {
-                self.emit(out, effect);
-                self.to_console(out, &ToConsole::ShellPause { session, shell: id });
-            }
+            self.pause_at_console(out, id);
         }
     }
 
@@ -149,6 +147,16 @@ impl Case {
         }
     }
 
+    /// Tells a console that came back which of its shells ended meanwhile.
+    pub fn disown_shells(&mut self, out: &mut Out, listed: &[SessionShellPosition]) {
+        let session = self.id();
+        for shell in listed.iter().filter(|p| p.session == session).map(|p| p.shell) {
+            if !self.shells.contains_key(&shell) {
+                self.to_console(out, &ToConsole::ShellClosed { session, shell });
+            }
+        }
+    }
+
     /// A new console has `told` bytes of a shell; `old` is the console it replaces, if that is
     /// still connected.
     pub fn console_side_returned(
@@ -158,39 +166,73 @@ impl Case {
         id: ShellId,
         told: u64,
     ) {
-        let Some(shell) = self.shells.get_mut(&id) else {
-            return;
-        };
-        shell.console = shell.console.returned(old, told);
-        self.pause_at_customer(out, id);
+        if let Some(shell) = self.shells.get_mut(&id) {
+            shell.console = shell.console.returned(old, told);
+            self.pause_at_customer(out, id);
+        }
+    }
+
+    /// A customer's program came back with these shells; `old` is its connection before, if that
+    /// is still there.
+    pub fn shells_returned(
+        &mut self,
+        out: &mut Out,
+        now: Now,
+        old: Option<PeerId>,
+        listed: &[ShellPosition],
+    ) {
+        for id in self.shells.keys().copied().collect::<Vec<_>>() {
+            if let Some(position) = listed.iter().find(|listed| listed.shell == id) {
+                self.customer_side_returned(out, old, id, position.received);
+                // That it runs may have been said into a connection that was dead.
+                self.shell_started(out, now, id);
+                continue;
+            }
+            if let Some(old) = old {
+                self.cancel_at_customer(old, id);
+            }
+            if self.shells[&id].begun {
+                let what = self.shell_closed(id);
+                self.close_shell(out, now, self.by_customer(), id, what);
+            } else {
+                // It was never told to start this one, and is as soon as it can be.
+                self.customer_side_returned(out, old, id, 0);
+            }
+        }
+        for shell in listed.iter().map(|listed| listed.shell) {
+            if !self.shells.contains_key(&shell) {
+                self.to_customer(out, &ToCustomer::ShellClose { shell });
+            }
+        }
     }
 
     /// A customer's program came back and has taken `told` bytes of input.
-    pub fn customer_side_returned(
+    fn customer_side_returned(
         &mut self,
         out: &mut Out,
         old: Option<PeerId>,
         id: ShellId,
         told: u64,
     ) {
-        let Some(shell) = self.shells.get_mut(&id) else {
-            return;
-        };
-        shell.customer = shell.customer.returned(old, told);
-        let session = self.id();
-        let shell = self.shells.get_mut(&id).expect("looked up above");
-        if let Some(effect) = begin_close(&mut shell.console, self.console) {
-            self.emit(out, effect);
-            self.to_console(out, &ToConsole::ShellPause { session, shell: id });
+        if let Some(old) = old {
+            self.cancel_at_customer(old, id);
+        }
+        if let Some(shell) = self.shells.get_mut(&id) {
+            shell.customer = shell.customer.returned(old, told);
+            self.pause_at_console(out, id);
         }
     }
 
-    /// A channel's close was answered.
-    pub fn channel_closed(&mut self, peer: PeerId, channel: u16, stood: &Channel) {
+    /// A channel's close was answered. Returns whether a shell here waited for that.
+    pub fn channel_closed(&mut self, peer: PeerId, channel: u16, stood: &Channel) -> bool {
+        let mut found = false;
         for shell in self.shells.values_mut() {
-            shell.customer = shell.customer.closed(peer, channel, stood);
-            shell.console = shell.console.closed(peer, channel, stood);
+            for side in [&mut shell.customer, &mut shell.console] {
+                found |= side.is_closing(peer, channel);
+                *side = side.closed(peer, channel, stood);
+            }
         }
+        found
     }
 
     /// The terminal has another size.
@@ -229,13 +271,8 @@ impl Case {
         let Some(mut shell) = self.shells.remove(&id) else {
             return;
         };
-        let sides = [
-            begin_close(&mut shell.customer, self.customer),
-            begin_close(&mut shell.console, self.console),
-        ];
-        for effect in sides.into_iter().flatten() {
-            self.emit(out, effect);
-        }
+        self.cut(out, &mut shell.customer, self.customer);
+        self.cut(out, &mut shell.console, self.console);
         let tap = self.tap(id);
         self.emit(out, Effect::Transcript(TranscriptOrder::Finish { tap }));
         let session = self.id();
@@ -277,13 +314,58 @@ impl Case {
 
     /// The customer's channel closes; its shell goes on and its output waits.
     fn pause_at_customer(&mut self, out: &mut Out, id: ShellId) {
-        let Some(shell) = self.shells.get_mut(&id) else {
+        let Some(mut shell) = self.shells.get(&id).copied() else {
             return;
         };
-        if let Some(effect) = begin_close(&mut shell.customer, self.customer) {
-            self.emit(out, effect);
-            self.to_customer(out, &ToCustomer::ShellPause { shell: id });
+        match self.cut(out, &mut shell.customer, self.customer) {
+            Cut::Closing => self.to_customer(out, &ToCustomer::ShellPause { shell: id }),
+            Cut::Cancelled => shell.join_was_cancelled(),
+            Cut::Nothing => {}
         }
+        self.shells.insert(id, shell);
+    }
+
+    /// The console's channel closes; its terminal waits.
+    fn pause_at_console(&mut self, out: &mut Out, id: ShellId) {
+        let Some(mut shell) = self.shells.get(&id).copied() else {
+            return;
+        };
+        if self.cut(out, &mut shell.console, self.console) == Cut::Closing {
+            let session = self.id();
+            self.to_console(out, &ToConsole::ShellPause { session, shell: id });
+        }
+        self.shells.insert(id, shell);
+    }
+
+    /// The customer's connection `peer` will not hear of a join that waits for the record.
+    fn cancel_at_customer(&mut self, peer: PeerId, id: ShellId) {
+        let live = self.shells.get(&id).map(|shell| shell.customer);
+        if let Some(Side::Live { channel, .. }) = live
+            && self.cancel_opening(peer, channel)
+            && let Some(shell) = self.shells.get_mut(&id)
+        {
+            shell.join_was_cancelled();
+        }
+    }
+
+    /// Closes a live side's channel at once: taking something away waits for no record, and what
+    /// still waits to be opened never is.
+    fn cut(&mut self, out: &mut Out, side: &mut Side, peer: Option<PeerId>) -> Cut {
+        let (Side::Live { channel, from }, Some(peer)) = (*side, peer) else {
+            return Cut::Nothing;
+        };
+        if self.cancel_opening(peer, channel) {
+            *side = Side::Ready(from);
+            return Cut::Cancelled;
+        }
+        *side = Side::Closing {
+            peer,
+            channel,
+            from,
+            told: None,
+        };
+        out.now(Effect::CloseChannel { peer, channel });
+        Cut::Closing
     }
 
     fn tap(&self, shell: ShellId) -> Tap {
@@ -294,15 +376,13 @@ impl Case {
     }
 }
 
-/// Begins to close a live side's channel.
-fn begin_close(side: &mut Side, peer: Option<PeerId>) -> Option<Effect> {
-    let (&mut Side::Live { channel }, Some(peer)) = (&mut *side, peer) else {
-        return None;
-    };
-    *side = Side::Closing {
-        peer,
-        channel,
-        told: None,
-    };
-    Some(Effect::CloseChannel { peer, channel })
+/// What became of a side that was to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cut {
+    /// It was not open.
+    Nothing,
+    /// [`super::Event::ChannelClosed`] follows.
+    Closing,
+    /// It was about to open, and now is not.
+    Cancelled,
 }
