@@ -45,9 +45,11 @@ pub async fn measure(bench: &Bench) -> Vec<Row> {
             .await;
         millis.push(said.elapsed().as_secs_f64() * 1_000.0);
     }
-    let (median, slowest) = (percentile(&mut millis, 50), percentile(&mut millis, 100));
     let count = millis.len();
-    eprintln!("chat: {count} messages, median {median:.2} ms, slowest {slowest:.2} ms");
+    let [median, most, slowest] = [50, 90, 100].map(|percent| percentile(&mut millis, percent));
+    eprintln!(
+        "chat: {count} messages, median {median:.2}, 90 % {most:.2}, slowest {slowest:.2} ms"
+    );
     vec![Row::below(
         "chat message, representative to customer, 99th percentile",
         "ms",

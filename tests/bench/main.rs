@@ -70,6 +70,7 @@ async fn main() -> ExitCode {
         programs: arguments.programs.unwrap_or(beside),
         quick: arguments.quick,
     };
+    warn_if_busy();
     let mut rows = Vec::new();
     rows.extend(start::measure(&bench).await);
     rows.extend(chat::measure(&bench).await);
@@ -87,5 +88,16 @@ async fn main() -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// Neighbours are the usual reason why a figure does not hold.
+fn warn_if_busy() {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = text.split(' ').next().and_then(|word| word.parse().ok());
+    let load: f64 = load.unwrap_or(0.0);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if load > 0.5 {
+        eprintln!("Others keep this machine busy (load {load} on {cores} cores): figures suffer.");
     }
 }
