@@ -44,12 +44,14 @@ pub enum ConfigError {
         error: io::Error,
     },
     /// Not what this version understands.
-    #[error("{path} is not a configuration this version understands: {error}")]
+    #[error("{path} is not a configuration this version understands: line {line}: {why}")]
     NotUnderstood {
         /// Which file.
         path: PathBuf,
-        /// Line and reason.
-        error: Box<toml::de::Error>,
+        /// Counted from 1.
+        line: usize,
+        /// The decoder's words.
+        why: String,
     },
     /// Anything but a host name or an address.
     #[error("'{site}' is no site name; use a host name like support.example.com, or an address")]
@@ -66,9 +68,14 @@ impl Config {
             path: path.to_owned(),
             error,
         })?;
-        let config: Self = toml::from_str(&text).map_err(|error| ConfigError::NotUnderstood {
-            path: path.to_owned(),
-            error: Box::new(error),
+        let config: Self = toml::from_str(&text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start));
+            ConfigError::NotUnderstood {
+                path: path.to_owned(),
+                line: before.unwrap_or_default().matches('\n').count() + 1,
+                // Its `Display` draws the place on several lines; ours has one.
+                why: error.message().replace('\n', " "),
+            }
         })?;
         config.checked()
     }
@@ -125,6 +132,19 @@ mod tests {
             ..Config::default()
         };
         assert_eq!(toml::from_str::<Config>(&config.to_toml()).unwrap(), config);
+    }
+
+    #[test]
+    fn a_file_that_is_not_understood_is_told_in_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("appliance.toml");
+        for (text, line) in [("site = 7\n", 1), ("site = \"a\"\nmodel = {\n", 2)] {
+            std::fs::write(&path, text).unwrap();
+            let told = Config::read(&path).unwrap_err().to_string();
+            assert!(told.contains("appliance.toml"), "{told}");
+            assert!(told.contains(&format!("line {line}: ")), "{told}");
+            assert_eq!(told.lines().count(), 1, "{told}");
+        }
     }
 
     #[test]

@@ -67,7 +67,8 @@ pub const HASHES_AT_ONCE_MAX: usize = 2;
 pub const FILE_PIECE_BYTES: usize = 128 * 1024;
 /// Characters of a search.
 pub const SEARCH_BYTES_MAX: usize = 200;
-/// Connections one address may hold at once that are no links.
+/// Connections one address may hold at once that are no links, at each ring thread: the kernel
+/// spreads them, and threads share nothing.
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 512;
 
 // ---- relay ----

@@ -219,6 +219,12 @@ impl Exchange {
         self.peers.get(&id).is_none_or(|peer| peer.leaving)
     }
 
+    /// Whether what a peer sent so far ends inside a frame.
+    pub fn is_inside_frame(&self, id: PeerId) -> bool {
+        let inside = |peer: &Peer| peer.assembler.is_inside_frame();
+        self.peers.get(&id).is_some_and(inside)
+    }
+
     /// Refuses a peer for which too much waits: `with_transport` bytes were taken, not yet sent.
     pub fn check_backlog(&self, id: PeerId, with_transport: usize) -> Result<(), LinkError> {
         self.peers

@@ -3,7 +3,7 @@
 //!
 //! What must be on record (who joined whom, what was allowed, which keys exist) is put into a
 //! batch, and the effects that show it wait until the recorder acknowledges that batch: see
-//! [`out::Out`] and [`case::Case::emit`]. Start at [`Hub::handle`].
+//! `out::Out` and `case::Case::emit`. Start at [`Hub::handle`].
 
 pub mod event;
 

@@ -33,6 +33,7 @@ use crate::domain::{Moment, PeerAddress};
 use crate::http::head::First;
 use crate::http::websocket;
 use crate::http::{answer, head};
+use crate::link::LinkError;
 use crate::metrics::Counters;
 use crate::net::{Completion, ListenerId, Ring, StreamId, Waker};
 use crate::tls::Configs;
@@ -212,7 +213,7 @@ impl Shard {
                     tracing::debug!(%error, "stream_failed");
                 }
                 if self.conns.contains_key(&stream) {
-                    self.drop_conn(stream);
+                    self.ended(stream);
                 } else {
                     self.web_ended(stream);
                 }
@@ -275,7 +276,7 @@ impl Shard {
             Stage::Done => {}
         }
         if progress == Progress::Ended {
-            return self.drop_conn(stream);
+            return self.ended(stream);
         }
         self.flush(stream);
         self.go_on_receiving(stream);
@@ -551,13 +552,27 @@ impl Shard {
 
     /// A peer broke a rule: says so in the log and closes, after an alert if there is one.
     fn fault(&mut self, stream: StreamId, error: &dyn std::error::Error) {
-        let Some(conn) = self.conns.get(&stream) else {
+        if !self.conns.contains_key(&stream) {
             return;
-        };
-        tracing::info!(address = %conn.address, reason = %error, "peer_closed");
-        self.setting.counters.closed_for_fault.up();
+        }
+        self.note_fault(stream, error);
         self.leave(stream);
         self.flush(stream);
+    }
+
+    fn note_fault(&self, stream: StreamId, error: &dyn std::error::Error) {
+        if let Some(conn) = self.conns.get(&stream) {
+            tracing::info!(address = %conn.address, reason = %error, "peer_closed");
+            self.setting.counters.closed_for_fault.up();
+        }
+    }
+
+    /// The other side sends no more.
+    fn ended(&mut self, stream: StreamId) {
+        if self.exchange.is_inside_frame(self.peer(stream)) {
+            self.note_fault(stream, &LinkError::CutShort);
+        }
+        self.drop_conn(stream);
     }
 
     /// The connection is over for everybody but the kernel, which still sends what was said.

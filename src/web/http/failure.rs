@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use crate::control::wire::WireError;
 use crate::store::StoreError;
 
-/// Why a request has no page. Travels inside the answer to [`super::envelope`], which knows the
+/// Why a request has no page. Travels inside the answer to [`mod@super::envelope`], which knows the
 /// request's number and renders it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {

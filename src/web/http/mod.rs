@@ -5,7 +5,7 @@
 //!                                            <─ page, or Failure, which envelope renders
 //! ```
 //!
-//! The client's address comes from the preamble and from nowhere else. Start at [`serve`]. Not
+//! The client's address comes from the preamble and from nowhere else. Start at [`mod@serve`]. Not
 //! here: what pages say.
 
 pub(crate) mod cookie;

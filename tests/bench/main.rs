@@ -1,0 +1,91 @@
+//! Figures of the release programs, each held against its limit.
+//!
+//! ```text
+//! scripts/bench ─> bench ─┬─ start      scripts/run to the first page, and Ctrl-C
+//!                         ├─ chat       representative to customer
+//!                         ├─ terminal   Ctrl-C in the middle of output, the relay's memory
+//!                         └─ download   the customer client
+//!                             each gives rows ─> a table, and JSON
+//! ```
+//!
+//! Not tests: a busy machine makes figures worse without anything being wrong. Exit status 1 if a
+//! row does not hold. Results are kept in README.md beside this file.
+
+#![allow(clippy::unwrap_used)]
+
+mod chat;
+mod download;
+mod row;
+mod start;
+#[path = "../scenario/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the stories use more of it")]
+mod support;
+mod terminal;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use row::Row;
+
+/// Measures the release programs.
+#[derive(Parser)]
+#[command(name = "scripts/bench")]
+struct Arguments {
+    /// Also write the rows to this file, as a list of objects
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Fewer rounds: seconds instead of a minute, and less sure
+    #[arg(long)]
+    quick: bool,
+    /// Where the programs are; beside this one's folder unless given
+    #[arg(long, value_name = "DIR")]
+    programs: Option<PathBuf>,
+}
+
+/// What every measurement is given.
+struct Bench {
+    programs: PathBuf,
+    quick: bool,
+}
+
+impl Bench {
+    /// As many rounds as there is time for.
+    fn rounds(&self, rounds: usize) -> usize {
+        if self.quick {
+            rounds.div_ceil(4)
+        } else {
+            rounds
+        }
+    }
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let own = std::env::current_exe().unwrap();
+    let beside = own.parent().and_then(Path::parent).unwrap().to_owned();
+    let bench = Bench {
+        programs: arguments.programs.unwrap_or(beside),
+        quick: arguments.quick,
+    };
+    let mut rows = Vec::new();
+    rows.extend(start::measure(&bench).await);
+    rows.extend(chat::measure(&bench).await);
+    rows.extend(terminal::measure(&bench).await);
+    rows.extend(download::measure(&bench).await);
+    print!("{}", row::table(&rows));
+    if let Some(path) = arguments.json {
+        let json = serde_json::to_string_pretty(&rows).unwrap();
+        if let Err(error) = std::fs::write(&path, json + "\n") {
+            eprintln!("scripts/bench: cannot write {}: {error}", path.display());
+            return ExitCode::FAILURE;
+        }
+    }
+    if rows.iter().all(Row::holds) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
