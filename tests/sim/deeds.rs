@@ -7,7 +7,7 @@ use jumpgate::domain::{AccountId, SessionId, ShellId};
 use jumpgate::link::message::{FromConsole, Status};
 use jumpgate::relay::hub::event::Tap;
 
-use crate::console::{Stage, Terminal};
+use crate::console::Terminal;
 use crate::customer::{Pty, chats};
 use crate::world::{Sim, Who};
 
@@ -174,12 +174,9 @@ impl Sim {
         for customer in &mut self.customers {
             customer.ptys.values_mut().for_each(|pty| pty.reads = true);
         }
+        self.advance(Duration::from_secs(4));
         for account in [OWNER, OTHER] {
-            let alive = self
-                .consoles
-                .iter()
-                .any(|console| console.account == account && console.stage != Stage::Closed);
-            if !alive {
+            if self.console_of(account).is_none() {
                 self.add_console(account, 200);
             }
         }
