@@ -8,6 +8,7 @@ use jumpgate::domain::limits::{CREDIT_STEP_BYTES, WINDOW_BYTES};
 use jumpgate::domain::token::Fingerprint;
 use jumpgate::domain::{AccountId, Entry, Label, Moment, PromptId, SessionId, ShellId};
 use jumpgate::domain::{Token, text::label};
+use jumpgate::link::channel::Channel;
 use jumpgate::link::connection::{Assembler, decode};
 use jumpgate::link::frame::split_frame;
 use jumpgate::link::message::{
@@ -243,9 +244,9 @@ impl Console {
                 if log.last().is_some_and(|last| last.number + 1 < first) {
                     log.clear();
                 }
-                entries
-                    .into_iter()
-                    .for_each(|entry| self.entry(session, entry));
+                for entry in entries {
+                    self.entry(session, entry);
+                }
             }
             ToConsole::Entry { session, entry } => self.entry(session, entry),
             ToConsole::Recorded { session, number } => {
@@ -372,7 +373,7 @@ impl Console {
             return;
         };
         let (link, _) = self.link.as_mut().expect("credit came by it");
-        let acknowledged = link.channel(channel).map_or(0, |open| open.acknowledged());
+        let acknowledged = link.channel(channel).map_or(0, Channel::acknowledged);
         self.terminal(tap).input.consumed(acknowledged);
         self.pump(tap);
     }
@@ -424,7 +425,7 @@ impl Console {
         let Some((link, _)) = &mut self.link else {
             return;
         };
-        let reached = link.channel(channel).map_or(0, |open| open.received());
+        let reached = link.channel(channel).map_or(0, Channel::received);
         let up_to = shown.min(reached) + WINDOW_BYTES;
         if up_to >= granted + CREDIT_STEP_BYTES {
             link.grant(channel, up_to);

@@ -7,7 +7,7 @@ use jumpgate::domain::{AccountId, SessionId, ShellId};
 use jumpgate::link::message::{FromConsole, Status};
 use jumpgate::relay::hub::event::Tap;
 
-use crate::console::{Stage, Terminal};
+use crate::console::Terminal;
 use crate::customer::{Pty, chats};
 use crate::world::{Sim, Who};
 
@@ -156,10 +156,9 @@ impl Sim {
 
     /// Every account's console that is connected, and is the one the relay knows.
     pub fn console_of(&self, account: AccountId) -> Option<usize> {
-        let found = self.consoles.iter().position(|console| {
+        self.consoles.iter().position(|console| {
             console.account == account && console.is_up() && console.peer.is_some()
-        });
-        found
+        })
     }
 
     /// Everything is whole again, everybody reads, and all that was sent has arrived.
@@ -175,12 +174,9 @@ impl Sim {
         for customer in &mut self.customers {
             customer.ptys.values_mut().for_each(|pty| pty.reads = true);
         }
+        self.advance(Duration::from_secs(4));
         for account in [OWNER, OTHER] {
-            let alive = self
-                .consoles
-                .iter()
-                .any(|console| console.account == account && console.stage != Stage::Closed);
-            if !alive {
+            if self.console_of(account).is_none() {
                 self.add_console(account, 200);
             }
         }
@@ -291,10 +287,11 @@ impl Sim {
                 let runs = self.customers.iter().any(|customer| {
                     customer.session == Some(*session) && customer.ptys.contains_key(shell)
                 });
-                let hostile = self.customers.iter().all(|c| c.session != Some(*session));
+                // Its customer left into a dead connection: the relay still waits.
+                let waits = tab.status == Status::CustomerAbsent;
                 let (id, name) = (shell.0, &console.name);
                 assert!(
-                    runs || hostile,
+                    runs || waits,
                     "{name}: shell {id} of {session} is shown, but over"
                 );
             }

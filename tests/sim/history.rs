@@ -24,7 +24,15 @@ pub fn run(seed: Seed, deeds: usize) {
     sim.add_console(OTHER, 2);
     sim.order_key(OWNER, 600);
     sim.order_key(OTHER, 600);
+    sim.order_key(OWNER, 600);
     sim.run_until_idle();
+    // Somebody is there from the beginning, so that a history is not all waiting.
+    for (digits, _) in sim.keys.clone().into_iter().take(2) {
+        sim.add_customer(&digits);
+    }
+    sim.run_until_idle();
+    accept(&mut sim);
+    accept(&mut sim);
     for deed in 0..deeds {
         one(&mut sim, deed);
         sim.flush_all();
@@ -106,14 +114,14 @@ const JOINED: [Status; 2] = [Status::InProgress, Status::CustomerAbsent];
 
 fn one(sim: &mut Sim, deed: usize) {
     match sim.random.below(100) {
-        0..4 => keys(sim),
-        4..14 => newcomer(sim),
-        14..24 => accept(sim),
-        24..34 => chat(sim, deed),
-        34..46 => consent(sim),
-        46..70 => shell(sim),
-        70..80 => break_something(sim),
-        80..86 => rarely(sim),
+        0..3 => keys(sim),
+        3..8 => newcomer(sim),
+        8..16 => accept(sim),
+        16..24 => chat(sim, deed),
+        24..38 => consent(sim),
+        38..74 => shell(sim),
+        74..86 => break_something(sim),
+        86..90 => rarely(sim),
         _ => hostile(sim),
     }
 }
@@ -133,7 +141,14 @@ fn newcomer(sim: &mut Sim) {
         return;
     }
     let shown = sim.consoles.iter().flat_map(|console| console.keys.clone());
-    let keys: Vec<_> = sim.keys.iter().cloned().chain(shown).collect();
+    let mut keys: Vec<_> = sim.keys.iter().cloned().chain(shown).collect();
+    if sim.random.percent(80) {
+        let now = sim.both_clocks().stamp;
+        keys.retain(|(_, ak)| sim.relay.store.is_good_key(ak, now));
+        if keys.is_empty() {
+            return;
+        }
+    }
     let Some((digits, ak)) = sim.random.pick(&keys).cloned() else {
         return keys_or_wrong(sim);
     };
@@ -196,7 +211,7 @@ fn consent(sim: &mut Sim) {
 
 fn shell(sim: &mut Sim) {
     match sim.random.below(12) {
-        0..4 => {
+        0..3 => {
             if let Some((console, session)) = sim.some_tab(&[Status::InProgress]) {
                 let (columns, rows) = (80, 24);
                 sim.tell(
@@ -209,7 +224,7 @@ fn shell(sim: &mut Sim) {
                 );
             }
         }
-        4..6 => {
+        3..6 => {
             if let Some(index) = sim.some_customer() {
                 let more = 1 + sim.random.below(30_000) as u64;
                 let exits = sim.random.percent(10);
@@ -365,7 +380,7 @@ fn hostile(sim: &mut Sim) {
         return;
     }
     let some = sim.random.below(sim.hostiles.len());
-    for _ in 0..1 + sim.random.below(3) {
+    for _ in 0..=sim.random.below(3) {
         if some < sim.hostiles.len() {
             sim.harass(some);
         }

@@ -83,7 +83,7 @@ impl Hostile {
         let purpose = match (&self.mask, session) {
             (Mask::Console, session) => {
                 let mut shells = heapless::Vec::new();
-                for session in session {
+                if let Some(session) = session {
                     let position = SessionShellPosition {
                         session,
                         shell: ShellId(1),

@@ -32,7 +32,7 @@ use crate::random::Seed;
 /// Histories of one run of the tests; a night has thousands (`SIM_RUNS`).
 const RUNS: u64 = 300;
 /// Things people do in one history.
-const DEEDS: usize = 150;
+const DEEDS: usize = 160;
 
 #[test]
 fn whatever_happens_every_promise_is_kept() {

@@ -99,23 +99,6 @@ impl Truth {
         living.map(|(session, _)| *session).collect()
     }
 
-    pub fn is_living(&self, session: SessionId) -> bool {
-        self.sessions
-            .get(&session)
-            .is_some_and(|handed| !handed.ended)
-    }
-
-    pub fn is_accepted(&self, session: SessionId) -> bool {
-        let found = self.sessions.get(&session);
-        found.is_some_and(|handed| !handed.ended && handed.record.accepted)
-    }
-
-    pub fn entries(&self, session: SessionId) -> &[Entry] {
-        self.sessions
-            .get(&session)
-            .map_or(&[], |handed| &handed.entries)
-    }
-
     pub fn open_routes(&self) -> usize {
         self.routes.len()
     }

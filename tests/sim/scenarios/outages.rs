@@ -28,7 +28,7 @@ fn short_outages_do_not_cost_the_session() {
         sim.unplug(call.endpoint());
         sim.pty(call, shell).to_make += 50_000;
         sim.type_into(call, shell, 1_000);
-        sim.advance(CUSTOMER_RETURN_WITHIN - SECOND);
+        sim.advance(CUSTOMER_RETURN_WITHIN.saturating_sub(SECOND));
         assert_eq!(sim.status(call), Some(Status::CustomerAbsent));
         sim.plug_in(call.endpoint());
         sim.run_until_idle();
@@ -58,7 +58,7 @@ fn a_customer_who_stays_away_too_long_finds_the_session_over() {
 fn sixty_seconds_later_the_session_is_back_in_the_queue() {
     let (mut sim, call, _) = with_shell();
     sim.unplug(call.representative());
-    sim.advance(REPRESENTATIVE_RETURN_WITHIN - SECOND);
+    sim.advance(REPRESENTATIVE_RETURN_WITHIN.saturating_sub(SECOND));
     assert_eq!(sim.customers[call.customer].ptys.len(), 1);
     sim.advance(3 * SECOND);
     assert_eq!(sim.customers[call.customer].ptys.len(), 0);
@@ -78,7 +78,7 @@ fn a_representative_who_is_back_in_time_goes_on_in_the_same_shell() {
     let (mut sim, call, shell) = with_shell();
     sim.unplug(call.representative());
     sim.pty(call, shell).to_make += 200_000;
-    sim.advance(REPRESENTATIVE_RETURN_WITHIN - 2 * SECOND);
+    sim.advance(REPRESENTATIVE_RETURN_WITHIN.saturating_sub(2 * SECOND));
     sim.plug_in(call.representative());
     sim.run_until_idle();
     assert_eq!(sim.terminal(call, shell).shown, 200_100);

@@ -4,6 +4,7 @@ import { batch, signal } from "@preact/signals";
 
 import { cleanChat, fitsChat } from "../link/chattext.ts";
 import { Dial, type Ticket } from "../link/dial.ts";
+import { merge } from "../link/log.ts";
 import * as link from "../link/messages.ts";
 import type { EndReason, Entry, PuzzleAnswer } from "../link/messages.ts";
 import { adrift, settle, takeBack, type Underway } from "../link/underway.ts";
@@ -149,8 +150,9 @@ export class Conversation {
   }
 
   #add(entry: Entry): void {
-    if (this.entries.peek().some(({ number }) => number === entry.number)) return;
-    this.entries.value = [...this.entries.peek(), entry].sort((a, b) => a.number - b.number);
+    const { all, fresh } = merge(this.entries.peek(), [entry]);
+    if (fresh.length === 0) return;
+    this.entries.value = all;
     this.#announce(entry);
     if (entry.by.role === "customer") this.underway.value = settle(this.underway.peek(), entry);
   }

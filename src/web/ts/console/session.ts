@@ -3,6 +3,7 @@
 import { computed, signal } from "@preact/signals";
 
 import { ENTRIES_SHOWN_MAX } from "../link/limits.ts";
+import { merge } from "../link/log.ts";
 import type { EndReason, Entry, Overview, PromptId, SessionId, ShellId } from "../link/messages.ts";
 import { settle, takeBack, type Underway } from "../link/underway.ts";
 import { words } from "../words/en.ts";
@@ -52,10 +53,8 @@ export class Session {
 
   /** Takes entries in whatever order and however often they come. Returns the new ones. */
   add(incoming: readonly Entry[]): Entry[] {
-    const known = new Set(this.entries.peek().map((entry) => entry.number));
-    const fresh = incoming.filter((entry) => !known.has(entry.number));
+    const { all, fresh } = merge(this.entries.peek(), incoming);
     if (fresh.length === 0) return fresh;
-    const all = [...this.entries.peek(), ...fresh].sort((a, b) => a.number - b.number);
     this.entries.value = all.slice(-ENTRIES_SHOWN_MAX);
     this.#settle(fresh);
     return fresh;

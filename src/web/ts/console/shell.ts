@@ -41,6 +41,8 @@ export class Shell {
   #backlogBytes = 0;
   /** Output handed to the terminal: it will be shown whatever happens to the link. */
   #received = 0;
+  /** Output the terminal has worked through. */
+  #shown = 0;
 
   constructor(session: SessionId, id: ShellId, ports: ShellPorts) {
     this.session = session;
@@ -82,8 +84,10 @@ export class Shell {
     if (receiveFrom > this.#received) {
       this.terminal.reset();
       this.#received = receiveFrom;
+      this.#shown = receiveFrom;
       this.gap.value = true;
     }
+    this.#grant();
     this.#pump();
     this.#ports.resized(this);
   }
@@ -106,11 +110,12 @@ export class Shell {
     // After a lost link the other side may begin a little earlier than what we have.
     const known = this.#received - offset;
     const fresh = known > 0 ? bytes.subarray(known) : bytes;
-    if (fresh.byteLength === 0) return;
+    if (fresh.byteLength === 0) return this.#grant();
     this.#received += fresh.byteLength;
     const position = this.#received;
     this.terminal.write(fresh, () => {
-      if (this.channel !== null) this.#ports.connection()?.consumed(this.channel, position);
+      this.#shown = Math.max(this.#shown, position);
+      this.#grant();
     });
   }
 
@@ -123,6 +128,10 @@ export class Shell {
   dispose(): void {
     this.terminal.dispose();
     this.host.remove();
+  }
+
+  #grant(): void {
+    if (this.channel !== null) this.#ports.connection()?.consumed(this.channel, this.#shown);
   }
 
   #type(bytes: Uint8Array): void {

@@ -9,8 +9,12 @@ import { CREDIT_STEP_BYTES, WINDOW_BYTES } from "./limits.ts";
 export class Channel {
   sent: number;
   received: number;
+  /** Bytes the other side has surely consumed, as far as this channel knows. */
+  acknowledged = 0;
   #sendLimit: number;
   #receiveLimit: number;
+  /** What was granted on this channel; 0 makes the first credit due at once. */
+  #granted = 0;
 
   /** Opens at these positions, with a window each way. */
   constructor(sendFrom: number, receiveFrom: number) {
@@ -18,11 +22,6 @@ export class Channel {
     this.received = receiveFrom;
     this.#sendLimit = sendFrom + WINDOW_BYTES;
     this.#receiveLimit = receiveFrom + WINDOW_BYTES;
-  }
-
-  /** Bytes the other side has surely consumed. */
-  get acknowledged(): number {
-    return this.#sendLimit - WINDOW_BYTES;
   }
 
   /** Bytes that may be sent now. */
@@ -40,24 +39,29 @@ export class Channel {
     return offset;
   }
 
-  /** Takes the other side's credit. */
+  /**
+   * Takes the other side's credit. It may be lower than what this channel opened with: the other
+   * side has not consumed all that came on the channel before. That lowers nothing, but says what
+   * need not be kept any more.
+   */
   raiseSendLimit(granted: number): void {
     const highest = this.sent + WINDOW_BYTES;
-    if (granted < this.#sendLimit || granted > highest) {
-      throw new LinkError(`granted credit up to ${granted}, sensible is ${this.#sendLimit} to ${highest}`);
-    }
-    this.#sendLimit = granted;
+    if (granted > highest) throw new LinkError(`granted credit up to ${granted}, sensible is up to ${highest}`);
+    this.acknowledged = Math.max(this.acknowledged, granted - WINDOW_BYTES);
+    this.#sendLimit = Math.max(this.#sendLimit, granted);
   }
 
   /**
    * The credit to give now that everything before `consumed` was taken in; undefined while less
    * than a step is due, so that a flood costs one credit for every 32 KiB and not one for each
-   * piece.
+   * piece. The first one is due at once: what was given on the channel before may be lost.
    */
   creditDue(consumed: number): number | undefined {
-    const granted = consumed + WINDOW_BYTES;
-    if (granted - this.#receiveLimit < CREDIT_STEP_BYTES) return undefined;
-    this.#receiveLimit = granted;
+    // Never beyond what came on this channel: the other side may be repeating what we have.
+    const granted = Math.min(consumed, this.received) + WINDOW_BYTES;
+    if (granted - this.#granted < CREDIT_STEP_BYTES) return undefined;
+    this.#granted = granted;
+    this.#receiveLimit = Math.max(this.#receiveLimit, granted);
     return granted;
   }
 }

@@ -28,15 +28,27 @@ test("data stops at the credit and goes on with more", () => {
   assert.equal(connection.send(1, Uint8Array.of(7, 7)), 1);
 });
 
-test("credit is given a step at a time, and only for what was consumed", () => {
+test("credit is given at once, then a step at a time, and only for what was consumed", () => {
+  const { connection, out } = link();
+  const credit = (position: number) => encodeFrame(Kind.Credit, 1, encodePosition(position + WINDOW_BYTES));
+  connection.open(1, 0, 500);
+  // Bytes that came on an earlier channel still wait to be shown.
+  connection.consumed(1, 400);
+  assert.deepEqual(out, [credit(400)]);
+  for (let at = 0; at < 5; at += 1) connection.accept(encodeFrame(Kind.Data, 1, new Uint8Array(8_192)), 1, ignore);
+  connection.consumed(1, 400 + CREDIT_STEP_BYTES - 1);
+  assert.equal(out.length, 1);
+  connection.consumed(1, 400 + CREDIT_STEP_BYTES);
+  assert.deepEqual(out[1], credit(400 + CREDIT_STEP_BYTES));
+  connection.consumed(1, 400 + CREDIT_STEP_BYTES);
+  assert.equal(out.length, 2);
+});
+
+test("no credit is given beyond what came on the channel", () => {
   const { connection, out } = link();
   connection.open(1, 0, 500);
-  connection.consumed(1, 500 + CREDIT_STEP_BYTES - 1);
-  assert.equal(out.length, 0);
-  connection.consumed(1, 500 + CREDIT_STEP_BYTES);
-  assert.deepEqual(out, [encodeFrame(Kind.Credit, 1, encodePosition(500 + CREDIT_STEP_BYTES + WINDOW_BYTES))]);
-  connection.consumed(1, 500 + CREDIT_STEP_BYTES);
-  assert.equal(out.length, 1);
+  connection.consumed(1, 9_000);
+  assert.deepEqual(out, [encodeFrame(Kind.Credit, 1, encodePosition(500 + WINDOW_BYTES))]);
 });
 
 test("data beyond the credit ends the link", () => {
@@ -55,12 +67,21 @@ test("late data on a closed channel is ignored and on an unknown one refused", (
   assert.throws(() => connection.accept(encodeFrame(Kind.Data, 2, Uint8Array.of(1)), 1, ignore), LinkError);
 });
 
-test("credit that shrinks or outruns what was sent is refused", () => {
+test("credit that outruns what was sent is refused", () => {
   const { connection } = link();
   connection.open(1, 0, 0);
-  for (const bad of [WINDOW_BYTES - 1, WINDOW_BYTES + 1]) {
-    assert.throws(() => connection.accept(encodeFrame(Kind.Credit, 1, encodePosition(bad)), 1, ignore), LinkError);
-  }
+  const bad = encodeFrame(Kind.Credit, 1, encodePosition(WINDOW_BYTES + 1));
+  assert.throws(() => connection.accept(bad, 1, ignore), LinkError);
+});
+
+test("late credit for an earlier channel acknowledges and takes nothing away", () => {
+  const { connection } = link();
+  connection.open(1, 1_000, 0);
+  const acknowledged: number[] = [];
+  const handler: Handler = { ...ignore, credit: (_, position) => acknowledged.push(position) };
+  connection.accept(encodeFrame(Kind.Credit, 1, encodePosition(600 + WINDOW_BYTES)), 1, handler);
+  assert.deepEqual(acknowledged, [600]);
+  assert.equal(connection.send(1, new Uint8Array(WINDOW_BYTES)), WINDOW_BYTES);
 });
 
 test("a moved shell goes on counting from where it was", () => {

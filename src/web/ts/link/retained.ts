@@ -56,13 +56,13 @@ export class Retained {
   }
 
   /**
-   * Goes back (or forward) to `position` after a lost connection. False if that byte was consumed
-   * before or never existed: the caller starts afresh there.
+   * Goes back (or forward) to `position` after a lost connection. What lies before stays kept until
+   * it is consumed: it may be under way on a connection that breaks next. False if that byte was
+   * consumed before or never existed: the caller starts afresh there.
    */
   rewind(position: number): boolean {
     if (position < this.#base || position > this.#end) return false;
     this.#next = position;
-    this.consumed(position);
     return true;
   }
 
