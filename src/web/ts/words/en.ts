@@ -377,6 +377,7 @@ export const words = {
 
   portal: {
     working: "Checking that you are a person. This takes a few seconds…",
+    solving: "Solving the puzzle. This takes a few seconds…",
     done: "Done. One moment…",
   },
 
