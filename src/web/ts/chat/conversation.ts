@@ -5,6 +5,7 @@ import { batch, signal } from "@preact/signals";
 import { cleanChat, fitsChat } from "../link/chattext.ts";
 import { Dial, type Ticket } from "../link/dial.ts";
 import * as link from "../link/messages.ts";
+import { cleanName } from "../link/name.ts";
 import type { EndReason, Entry, PuzzleAnswer } from "../link/messages.ts";
 import { adrift, settle, takeBack, type Underway } from "../link/underway.ts";
 import { solve } from "../portal/puzzle.ts";
@@ -27,6 +28,7 @@ interface Kept {
 
 const STORE = "chat";
 const DRAFT = "chat draft";
+const NAME = "chat name";
 const SETTLE_MS = 2_500;
 
 export class Conversation {
@@ -40,6 +42,10 @@ export class Conversation {
   readonly draft = signal(sessionStorage.getItem(DRAFT) ?? "");
   readonly over = signal<EndReason | null>(null);
   readonly stopped = signal<Stopped | null>(null);
+  /** Before it starts: who is it? */
+  readonly asking = signal(false);
+  /** As typed; may stay empty. */
+  readonly name = signal(sessionStorage.getItem(NAME) ?? "");
   readonly puzzling = signal(false);
 
   readonly dial: Dial;
@@ -48,6 +54,7 @@ export class Conversation {
   #puzzle: PuzzleAnswer | undefined;
   readonly #title = document.title;
   #unseen = 0;
+  #named = false;
 
   constructor(ak: string | null) {
     this.#ak = ak;
@@ -76,7 +83,20 @@ export class Conversation {
     this.stopped.value = null;
     if (this.over.value) return;
     if (!this.#kept && !this.#ak) this.stopped.value = { why: "key" };
+    else if (!this.#kept && !this.#named) this.asking.value = true;
     else this.dial.start();
+  }
+
+  /** The name was given, or left out. */
+  begin(): void {
+    this.#named = true;
+    this.asking.value = false;
+    this.start();
+  }
+
+  called(name: string): void {
+    this.name.value = name;
+    sessionStorage.setItem(NAME, name);
   }
 
   write(text: string): void {
@@ -108,7 +128,8 @@ export class Conversation {
       const { session, token } = kept;
       return link.hello("Chat", { purpose: "resume", session, token, entries: this.#lastNumber, shells: [] });
     }
-    const facts = { customer: "", computer: "", platform: platform(navigator.userAgent), private_address: "" };
+    const customer = cleanName(this.name.peek());
+    const facts = { customer, computer: "", platform: platform(navigator.userAgent), private_address: "" };
     const puzzle = this.#puzzle;
     return link.hello("Chat", { purpose: "start", facts, ...(puzzle ? { puzzle } : {}) });
   }
