@@ -59,6 +59,17 @@ pub enum TlsError {
     Buffers(#[from] io::Error),
 }
 
+impl TlsError {
+    /// Whether the peer only said that it goes: a browser does so when it does not know the
+    /// certificate yet, or changed its mind. It broke no rule.
+    pub fn is_farewell(&self) -> bool {
+        match self {
+            Self::Refused(error) => matches!(error, rustls::Error::AlertReceived(_)),
+            Self::Buffers(error) => error.kind() == io::ErrorKind::UnexpectedEof,
+        }
+    }
+}
+
 /// What is known after receiving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -156,6 +167,11 @@ impl Pipe {
     /// Whether the peer chose the link protocol; false until it has said so.
     pub fn is_link(&self) -> bool {
         self.is_link
+    }
+
+    /// Whether the handshake is over.
+    pub fn is_open(&self) -> bool {
+        matches!(&self.state, State::Connected(connection) if !connection.is_handshaking())
     }
 
     /// Encrypts `plaintext`; nothing before the handshake is over.
