@@ -17,12 +17,11 @@ const STRICT_TRANSPORT_SECURITY: &str = "max-age=63072000";
 pub(super) fn lines() -> String {
     let mut headers = HeaderMap::new();
     secure(&mut headers);
-    let mut lines = String::new();
-    for (name, value) in &headers {
+    let line = |(name, value): (&HeaderName, &HeaderValue)| {
         let value = value.to_str().expect("the fixed texts below");
-        lines += &format!("{name}: {value}\r\n");
-    }
-    lines
+        format!("{name}: {value}\r\n")
+    };
+    headers.iter().map(line).collect()
 }
 
 /// Adds them; what a page chose for itself (only `Cache-Control`) stays.

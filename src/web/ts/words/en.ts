@@ -306,6 +306,10 @@ export const words = {
   },
 
   customer: {
+    nameTitle: "Start the chat",
+    name: "Your name",
+    nameHint: "So that your technician knows who is there. You may leave it empty.",
+    begin: "Start the chat",
     starting: "Connecting you…",
     waitingTitle: (name: string) => `Waiting for ${name}`,
     waiting: "You are in the queue. You can already write; it will be read when somebody is here.",
