@@ -318,6 +318,20 @@ mod tests {
     }
 
     #[test]
+    fn a_browser_that_does_not_know_the_certificate_breaks_no_rule() {
+        let (link, web) = identities();
+        let (_, unknown) = identities();
+        let mut peers = peers(&[b"http/1.1"], &link, &web);
+        peers.configs = Configs::new(&link, &unknown, ALPN).unwrap();
+        peers.run(usize::MAX).unwrap_err();
+        // What it still has to say is an alert.
+        let error = peers.run(usize::MAX).unwrap_err();
+        assert!(error.is_farewell(), "{error}");
+        let nonsense = Pipe::default().receive(&[7; 64], &peers.configs, &mut Vec::new());
+        assert!(!nonsense.unwrap_err().is_farewell());
+    }
+
+    #[test]
     fn an_unknown_alpn_is_refused_with_an_alert() {
         let (link, web) = identities();
         let mut peers = peers(&[b"smtp"], &link, &web);
