@@ -64,7 +64,8 @@ fn an_untouched_record_verifies() {
     assert_eq!(verified(&store).unwrap(), 5);
     assert_eq!(read(&store, head).number, 5);
     let first = read(&store, |c| page(c, Some(2), 10)).remove(0);
-    assert_eq!(first.event, Event::StoreCreated { schema: 1 });
+    let schema = crate::store::SCHEMA_VERSION;
+    assert_eq!(first.event, Event::StoreCreated { schema });
     assert_eq!((first.number, first.at), (1, Stamp(1)));
 }
 

@@ -158,17 +158,28 @@ pub const PASSWORD_CHARS_MIN: usize = 10;
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 /// Wrong passwords one address may try within [`SIGN_IN_WINDOW`].
 pub const SIGN_INS_PER_ADDRESS_MAX: u32 = 20;
-/// Wrong passwords for one account within the window; then it waits.
+/// Wrong passwords for one account's name within the window; then a try costs a puzzle, except in
+/// a browser that signed in to the account before. Also what such a browser may try.
 pub const SIGN_INS_PER_ACCOUNT_MAX: u32 = 10;
 /// Addresses and account names whose wrong passwords are remembered; beyond it the oldest is
 /// forgotten.
 pub const SIGN_IN_GUESSERS_MAX: usize = 10_000;
+/// The hardest puzzle that signing in costs, in zero bits: some 15 seconds in a browser.
+pub const SIGN_IN_PUZZLE_BITS_MAX: u8 = 20;
+/// Time to solve it and to type the password again.
+pub const SIGN_IN_PUZZLE_WITHIN: Duration = Duration::from_secs(10 * 60);
+/// Used answers that are remembered, so that each counts once.
+pub const PUZZLES_USED_MAX: usize = 10_000;
 /// Over this time wrong passwords are counted.
 pub const SIGN_IN_WINDOW: Duration = Duration::from_secs(10 * 60);
 /// A sign-in ends after this without a request.
 pub const SIGN_IN_IDLE_MAX: Duration = Duration::from_secs(8 * 60 * 60);
 /// A sign-in ends after this whatever happens.
 pub const SIGN_IN_LIFE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Browsers that are known to have signed in to one account; one more forgets the longest unseen.
+pub const KNOWN_BROWSERS_PER_ACCOUNT_MAX: usize = 10;
+/// A browser is forgotten this long after its last sign-in.
+pub const KNOWN_BROWSER_LIFE: Duration = Duration::from_secs(180 * 24 * 60 * 60);
 
 /// Browsers in which one account may be signed in; one more signs the oldest out.
 pub const OPEN_SIGN_INS_PER_ACCOUNT_MAX: usize = 32;

@@ -2,8 +2,7 @@
 
 use super::head::{HeadError, Plain};
 
-/// Two years, as the web side's pages say it too. On plain HTTP browsers ignore it (RFC 6797,
-/// 8.1).
+/// Two years, as the web side's pages say it too. On plain HTTP browsers ignore it (RFC 6797, 8.1).
 const HSTS: &str = "Strict-Transport-Security: max-age=63072000";
 
 /// Sends a browser to the same page on HTTPS. `site` stands in for a missing host.

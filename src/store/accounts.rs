@@ -121,6 +121,7 @@ pub fn set_password(
         .prepare_cached("UPDATE accounts SET password_hash = ?2 WHERE id = ?1")?
         .execute((id, password_hash))?;
     one(changed, id)?;
+    super::known_browsers::forget_all(tx, id)?;
     super::sign_ins::close_all(tx, id)
 }
 

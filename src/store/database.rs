@@ -13,7 +13,10 @@ use super::StoreError;
 use crate::domain::limits::{STORE_BUSY_MAX, STORE_ROW_BYTES_MAX, STORE_WAL_KEPT_BYTES_MAX};
 
 /// In order; a migration that has been released is never edited.
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("migrations/0001_first.sql"))];
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!("migrations/0001_first.sql")),
+    M::up(include_str!("migrations/0002_known_browsers.sql")),
+];
 
 /// The schema this release writes: how many migrations there are.
 #[allow(clippy::cast_possible_truncation)] // A count of files in this folder.

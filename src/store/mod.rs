@@ -22,6 +22,7 @@ mod column;
 pub mod database;
 pub mod entries;
 mod error;
+pub mod known_browsers;
 pub mod session_keys;
 pub mod sessions;
 pub mod settings;

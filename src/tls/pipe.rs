@@ -59,6 +59,17 @@ pub enum TlsError {
     Buffers(#[from] io::Error),
 }
 
+impl TlsError {
+    /// Whether the peer only said that it goes: a browser does so when it does not know the
+    /// certificate yet, or changed its mind. It broke no rule.
+    pub fn is_farewell(&self) -> bool {
+        match self {
+            Self::Refused(error) => matches!(error, rustls::Error::AlertReceived(_)),
+            Self::Buffers(error) => error.kind() == io::ErrorKind::UnexpectedEof,
+        }
+    }
+}
+
 /// What is known after receiving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -156,6 +167,11 @@ impl Pipe {
     /// Whether the peer chose the link protocol; false until it has said so.
     pub fn is_link(&self) -> bool {
         self.is_link
+    }
+
+    /// Whether the handshake is over.
+    pub fn is_open(&self) -> bool {
+        matches!(&self.state, State::Connected(connection) if !connection.is_handshaking())
     }
 
     /// Encrypts `plaintext`; nothing before the handshake is over.
@@ -299,6 +315,20 @@ mod tests {
             peers.client.reader().read_exact(&mut back).unwrap();
             assert!(back == data[..10_000]);
         }
+    }
+
+    #[test]
+    fn a_browser_that_does_not_know_the_certificate_breaks_no_rule() {
+        let (link, web) = identities();
+        let (_, unknown) = identities();
+        let mut peers = peers(&[b"http/1.1"], &link, &web);
+        peers.configs = Configs::new(&link, &unknown, ALPN).unwrap();
+        peers.run(usize::MAX).unwrap_err();
+        // What it still has to say is an alert.
+        let error = peers.run(usize::MAX).unwrap_err();
+        assert!(error.is_farewell(), "{error}");
+        let nonsense = Pipe::default().receive(&[7; 64], &peers.configs, &mut Vec::new());
+        assert!(!nonsense.unwrap_err().is_farewell());
     }
 
     #[test]

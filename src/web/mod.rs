@@ -19,6 +19,7 @@ mod format;
 mod http;
 mod login;
 mod portal;
+mod puzzles;
 mod reports;
 mod site;
 mod status;

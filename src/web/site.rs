@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::database::Store;
 use super::http::Failure;
+use super::puzzles::Puzzles;
 use super::throttle::Throttle;
 use crate::config::{Config, Paths};
 use crate::control::{Client, Reply, Request};
@@ -35,6 +36,7 @@ pub struct Site {
     /// The appliance's zone, read before the sandbox closes its folder.
     pub(crate) zone: TimeZone,
     throttle: Mutex<Throttle>,
+    puzzles: Mutex<Puzzles>,
     hashing: Semaphore,
     random: SystemRandom,
     started: Instant,
@@ -85,6 +87,7 @@ impl Site {
             endpoint,
             zone,
             throttle: Mutex::default(),
+            puzzles: Mutex::new(Puzzles::new(bytes(&random))),
             hashing: Semaphore::new(HASHES_AT_ONCE_MAX),
             random,
             started: Instant::now(),
@@ -114,6 +117,13 @@ impl Site {
     pub(crate) fn throttle<T>(&self, work: impl FnOnce(&mut Throttle) -> T) -> T {
         // Poisoned only by a panic between two counts: they are still counts.
         let lock = self.throttle.lock();
+        work(&mut lock.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puzzles that signing in may cost.
+    pub(crate) fn puzzles<T>(&self, work: impl FnOnce(&mut Puzzles) -> T) -> T {
+        // As above.
+        let lock = self.puzzles.lock();
         work(&mut lock.unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -1,5 +1,9 @@
 //! How often a wrong password may be tried: per address, and per name.
 //!
+//! An address that had its tries waits. A name that had its tries does not, or any stranger could
+//! keep its owner out: each further try costs a puzzle ([`super::puzzles`]). A browser that signed
+//! in to the account before has tries of its own, and meets no puzzle for what strangers do.
+//!
 //! A try counts when it begins, so that a hundred at once are not a hundred free ones; the right
 //! password gives it back. Names count whether an account has them or not, so a refusal says
 //! nothing about which exist. Pure: time is an argument.
@@ -19,50 +23,86 @@ use crate::domain::{Moment, PeerAddress};
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
     addresses: Tally<IpAddr>,
-    /// By hash: people type passwords into the wrong field.
     names: Tally<Fingerprint>,
 }
 
-/// Too many; another try is heard after this.
+/// Whose tries are counted together. By hash: people type passwords into the wrong field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SlowDown {
-    /// At least a second.
-    pub(crate) wait: Duration,
+pub(crate) struct Whom(pub(crate) Fingerprint);
+
+impl Whom {
+    /// Everybody who tries this name.
+    pub(crate) fn name(name: &str) -> Self {
+        Self(Fingerprint::of(spelt(name).as_bytes()))
+    }
+
+    /// One browser that signed in to the account of this name before.
+    pub(crate) fn browser(browser: &Fingerprint, name: &str) -> Self {
+        Self(Fingerprint::of(
+            // No account name has a colon.
+            format!("{browser}:{}", spelt(name)).as_bytes(),
+        ))
+    }
+}
+
+fn spelt(name: &str) -> String {
+    name.trim().to_ascii_lowercase()
+}
+
+/// Not checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// Too many from this address.
+    Address {
+        /// Until another try is heard; at least a second.
+        wait: Duration,
+    },
+    /// Too many for this name: solve a puzzle first.
+    Whom {
+        /// Until none is needed; at least a second.
+        wait: Duration,
+        /// In this window.
+        tries: u32,
+    },
 }
 
 impl Throttle {
-    /// Counts a try before it is checked.
+    /// Counts a try before it is checked; `solved` says that it paid with a puzzle.
     ///
     /// # Errors
     ///
-    /// [`SlowDown`] if the address or the name has had its tries; then nothing is counted.
+    /// [`Held`] if the address or the name has had its tries; then nothing is counted.
     pub(crate) fn begin(
         &mut self,
         from: PeerAddress,
-        name: &str,
+        whom: &Whom,
+        solved: bool,
         at: Moment,
-    ) -> Result<(), SlowDown> {
+    ) -> Result<(), Held> {
         let address = from.neighbourhood();
-        let name = key(name);
-        let by_address = self.addresses.wait(&address, SIGN_INS_PER_ADDRESS_MAX, at);
-        let by_name = self.names.wait(&name, SIGN_INS_PER_ACCOUNT_MAX, at);
-        if let Some(wait) = by_address.max(by_name) {
-            return Err(SlowDown { wait });
+        if let Some((wait, _)) = self.addresses.over(&address, SIGN_INS_PER_ADDRESS_MAX, at) {
+            return Err(Held::Address { wait });
+        }
+        let over = self.names.over(&whom.0, SIGN_INS_PER_ACCOUNT_MAX, at);
+        if let Some((wait, tries)) = over.filter(|_| !solved) {
+            return Err(Held::Whom { wait, tries });
         }
         self.addresses.count(address, at);
-        self.names.count(name, at);
+        self.names.count(whom.0, at);
         Ok(())
     }
 
-    /// The try that began was right: it costs the address nothing, and the name starts anew.
-    pub(crate) fn right(&mut self, from: PeerAddress, name: &str) {
-        self.addresses.give_back(&from.neighbourhood());
-        self.names.0.remove(&key(name));
+    /// Tries so far, if the next will cost a puzzle.
+    pub(crate) fn pressure(&self, whom: &Whom, at: Moment) -> Option<u32> {
+        let over = self.names.over(&whom.0, SIGN_INS_PER_ACCOUNT_MAX, at);
+        over.map(|(_, tries)| tries)
     }
-}
 
-fn key(name: &str) -> Fingerprint {
-    Fingerprint::of(name.trim().to_ascii_lowercase().as_bytes())
+    /// The try that began was right: it costs the address nothing, and its name starts anew.
+    pub(crate) fn right(&mut self, from: PeerAddress, whom: &Whom) {
+        self.addresses.give_back(&from.neighbourhood());
+        self.names.0.remove(&whom.0);
+    }
 }
 
 /// Tries within a window that begins with the first of them.
@@ -76,11 +116,12 @@ impl<K> Default for Tally<K> {
 }
 
 impl<K: Eq + Hash + Clone> Tally<K> {
-    /// How long until another try, if `most` have been made.
-    fn wait(&self, key: &K, most: u32, at: Moment) -> Option<Duration> {
+    /// How long until another try, and the tries so far, if `most` have been made.
+    fn over(&self, key: &K, most: u32, at: Moment) -> Option<(Duration, u32)> {
         let (since, tries) = self.0.get(key)?;
         let left = SIGN_IN_WINDOW.checked_sub(at.since(*since))?;
-        (*tries >= most && !left.is_zero()).then(|| left.max(Duration::from_secs(1)))
+        let over = *tries >= most && !left.is_zero();
+        over.then(|| (left.max(Duration::from_secs(1)), *tries))
     }
 
     fn count(&mut self, key: K, at: Moment) {
@@ -91,7 +132,7 @@ impl<K: Eq + Hash + Clone> Tally<K> {
         if at.since(tally.0) >= SIGN_IN_WINDOW {
             *tally = (at, 0);
         }
-        tally.1 += 1;
+        tally.1 = tally.1.saturating_add(1);
     }
 
     fn give_back(&mut self, key: &K) {
@@ -123,38 +164,70 @@ mod tests {
 
     const START: Moment = Moment::from_millis(5_000);
 
-    #[test]
-    fn a_name_waits_after_its_tries_from_whatever_addresses() {
-        let mut throttle = Throttle::default();
-        for last in 0..10 {
-            assert_eq!(throttle.begin(peer(last), "Admin", START), Ok(()));
-        }
-        let later = START + Duration::from_mins(1);
-        let wait = SIGN_IN_WINDOW.checked_sub(Duration::from_mins(1)).unwrap();
-        let refused = throttle.begin(peer(99), " admin", later);
-        assert_eq!(refused, Err(SlowDown { wait }));
-        assert_eq!(throttle.begin(peer(99), "other", later), Ok(()));
-        let over = START + SIGN_IN_WINDOW;
-        assert_eq!(throttle.begin(peer(99), "admin", over), Ok(()));
+    fn ana() -> Whom {
+        Whom::name("ana")
     }
 
     #[test]
-    fn an_address_waits_after_its_tries_for_whatever_names() {
+    fn a_name_costs_a_puzzle_after_its_tries_from_whatever_addresses() {
+        let mut throttle = Throttle::default();
+        let admin = Whom::name("Admin");
+        for last in 0..10 {
+            assert_eq!(throttle.begin(peer(last), &admin, false, START), Ok(()));
+        }
+        let later = START + Duration::from_mins(1);
+        let wait = SIGN_IN_WINDOW.checked_sub(Duration::from_mins(1)).unwrap();
+        let admin = Whom::name(" admin");
+        assert_eq!(
+            throttle.begin(peer(99), &admin, false, later),
+            Err(Held::Whom { wait, tries: 10 })
+        );
+        assert_eq!(throttle.pressure(&admin, later), Some(10));
+        assert_eq!(throttle.begin(peer(99), &admin, true, later), Ok(()));
+        assert_eq!(throttle.pressure(&admin, later), Some(11));
+        assert_eq!(throttle.begin(peer(99), &ana(), false, later), Ok(()));
+        let over = START + SIGN_IN_WINDOW;
+        assert_eq!(throttle.begin(peer(99), &admin, false, over), Ok(()));
+    }
+
+    #[test]
+    fn a_known_browser_has_tries_of_its_own() {
+        let mut throttle = Throttle::default();
+        for _ in 0..SIGN_INS_PER_ACCOUNT_MAX {
+            throttle.begin(peer(1), &ana(), false, START).unwrap();
+        }
+        let known = Whom::browser(&Fingerprint::of(b"cookie"), "Ana ");
+        for _ in 0..SIGN_INS_PER_ACCOUNT_MAX {
+            assert_eq!(throttle.begin(peer(2), &known, false, START), Ok(()));
+        }
+        let over = throttle.begin(peer(2), &known, false, START);
+        assert!(matches!(over, Err(Held::Whom { .. })), "{over:?}");
+        throttle.right(peer(2), &known);
+        assert_eq!(throttle.pressure(&known, START), None);
+        assert!(throttle.pressure(&ana(), START).is_some());
+    }
+
+    #[test]
+    fn an_address_waits_after_its_tries_for_whatever_names_and_puzzles() {
         let mut throttle = Throttle::default();
         for number in 0..SIGN_INS_PER_ADDRESS_MAX {
-            let name = format!("name{number}");
-            assert_eq!(throttle.begin(peer(1), &name, START), Ok(()));
+            let name = Whom::name(&format!("name{number}"));
+            assert_eq!(throttle.begin(peer(1), &name, false, START), Ok(()));
         }
-        assert!(throttle.begin(peer(1), "one more", START).is_err());
-        assert_eq!(throttle.begin(peer(2), "one more", START), Ok(()));
+        for solved in [false, true] {
+            let refused = throttle.begin(peer(1), &ana(), solved, START);
+            let wait = SIGN_IN_WINDOW;
+            assert_eq!(refused, Err(Held::Address { wait }));
+        }
+        assert_eq!(throttle.begin(peer(2), &ana(), false, START), Ok(()));
     }
 
     #[test]
     fn the_right_password_costs_nothing() {
         let mut throttle = Throttle::default();
         for _ in 0..1_000 {
-            assert_eq!(throttle.begin(peer(1), "ana", START), Ok(()));
-            throttle.right(peer(1), "ana");
+            assert_eq!(throttle.begin(peer(1), &ana(), false, START), Ok(()));
+            throttle.right(peer(1), &ana());
         }
     }
 
@@ -162,14 +235,14 @@ mod tests {
     fn a_refused_try_does_not_lengthen_the_wait() {
         let mut throttle = Throttle::default();
         for _ in 0..SIGN_INS_PER_ACCOUNT_MAX {
-            throttle.begin(peer(1), "ana", START).unwrap();
+            throttle.begin(peer(1), &ana(), false, START).unwrap();
         }
         for second in 0..600 {
             let at = START + Duration::from_secs(second);
-            assert!(throttle.begin(peer(2), "ana", at).is_err());
+            assert!(throttle.begin(peer(2), &ana(), false, at).is_err());
         }
         let over = START + SIGN_IN_WINDOW;
-        assert_eq!(throttle.begin(peer(2), "ana", over), Ok(()));
+        assert_eq!(throttle.begin(peer(2), &ana(), false, over), Ok(()));
     }
 
     #[test]
@@ -179,11 +252,11 @@ mod tests {
             let [a, b, c, d] = u32::try_from(number).unwrap().to_be_bytes();
             let from = PeerAddress::new(([10 + a, b, c, d], 1).into());
             let at = START + Duration::from_millis(u64::try_from(number).unwrap());
-            let name = format!("name{number}");
-            assert_eq!(throttle.begin(from, &name, at), Ok(()));
+            let name = Whom::name(&format!("name{number}"));
+            assert_eq!(throttle.begin(from, &name, false, at), Ok(()));
         }
         assert_eq!(throttle.addresses.0.len(), SIGN_IN_GUESSERS_MAX);
         assert_eq!(throttle.names.0.len(), SIGN_IN_GUESSERS_MAX);
-        assert!(!throttle.names.0.contains_key(&key("name0")));
+        assert!(!throttle.names.0.contains_key(&Whom::name("name0").0));
     }
 }

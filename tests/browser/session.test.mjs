@@ -231,7 +231,7 @@ test("a browser that loses its connection comes back, and no key stroke is lost 
 
 test("a page loaded again comes back to its sessions and shells", async () => {
   await rita.reload();
-  await rita.getByRole("tab", { name: /^root|customer/i }).first().click();
+  // In the tab that was shown, without a click.
   await shown(rita, "My printer is on fire");
   await rita.getByRole("tab", { name: "Shell 2" }).click();
   await rita.locator(".xterm-helper-textarea").last().focus();
@@ -303,7 +303,14 @@ test("a customer on a phone chats in the browser, loses nothing by a reload, and
   await customer.goto(url);
   await customer.getByRole("link", { name: "Yes" }).or(button(customer, "Yes")).click();
   await customer.getByRole("link", { name: "Start the chat" }).click();
+  await customer.getByLabel("Your name").waitFor();
+  await picture(customer, "23-chat-name");
+  assert.deepEqual(await barriers(customer), []);
+  await customer.getByLabel("Your name").fill("Kim Chatter");
+  await customer.keyboard.press("Enter");
+  await shown(rita, "Kim Chatter");
   await button(rita, "View").click();
+  await shown(rita, /Chrome on Linux/);
   await button(rita, /^Accept/).first().click();
   const box = customer.getByRole("textbox");
   await box.fill("I am on my phone");
@@ -323,6 +330,34 @@ test("a customer on a phone chats in the browser, loses nothing by a reload, and
   await shown(customer, /can no longer/i);
   await picture(customer, "25-chat-end");
   await shown(rita, "The customer left the session.");
+});
+
+test("strangers who guess passwords keep nobody out", async () => {
+  const strangers = 11;
+  const guess = async (page) => {
+    await page.getByLabel("User name").fill("rita");
+    await page.getByLabel("Password").fill("not the password");
+    await button(page, "Sign in").click();
+    await page.getByRole("alert").waitFor();
+  };
+  const stranger = await person(browser);
+  for (let tries = 0; tries < strangers; tries += 1) {
+    await stranger.goto(`${appliance.url}/login`);
+    await guess(stranger);
+  }
+  await shown(stranger, "Somebody has been trying");
+  await picture(stranger, "26-sign-in-puzzle");
+  assert.deepEqual(await barriers(stranger), []);
+  // Whoever knows the password types it again and gets in, however early the button is pressed.
+  await stranger.getByLabel("Password").fill(PASSWORD);
+  await button(stranger, "Sign in").click();
+  await stranger.getByRole("heading", { name: "My Account" }).waitFor();
+  await stranger.context().close();
+});
+
+test("what browsers do by themselves is nobody's fault in the relay's log", async () => {
+  const faults = (await appliance.log("relay")).match(/.*(peer_closed|no_request_in_time).*/g) ?? [];
+  assert.deepEqual(faults, []);
 });
 
 test("no page reported an error of its scripts", () => {

@@ -85,6 +85,13 @@ impl Conn {
         self.encrypted && matches!(self.stage, Stage::Head(_)) && self.pipe.is_link()
     }
 
+    /// Whether it is ready for a first request and has not begun one: browsers open connections
+    /// before they need them, and drop them again.
+    pub fn is_spare(&self) -> bool {
+        let ready = !self.encrypted || self.pipe.is_open();
+        ready && matches!(&self.stage, Stage::Head(bytes) if bytes.is_empty())
+    }
+
     /// Whether it speaks the link protocol.
     pub fn is_peer(&self) -> bool {
         matches!(self.stage, Stage::Link | Stage::Socket(_))

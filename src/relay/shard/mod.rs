@@ -36,8 +36,8 @@ use crate::http::{answer, head};
 use crate::link::LinkError;
 use crate::metrics::Counters;
 use crate::net::{Completion, ListenerId, Ring, StreamId, Waker};
-use crate::tls::Configs;
 use crate::tls::pipe::Progress;
+use crate::tls::{Configs, TlsError};
 
 /// What other threads send a shard.
 #[derive(Debug)]
@@ -190,7 +190,7 @@ impl Shard {
                     self.ring.give_back(lent);
                     match progress {
                         Ok(progress) => self.plain(stream, &mut plaintext, progress, now),
-                        Err(error) => self.fault(stream, &error),
+                        Err(error) => self.tls_fault(stream, &error),
                     }
                     self.plaintext = plaintext;
                 } else {
@@ -428,6 +428,7 @@ impl Shard {
         for stream in over {
             if let Some(conn) = self.conns.get(&stream)
                 && matches!(conn.stage, Stage::Head(_))
+                && !conn.is_spare()
             {
                 let seconds = HELLO_WITHIN.as_secs();
                 tracing::info!(address = %conn.address, seconds, "no_request_in_time");
@@ -548,6 +549,20 @@ impl Shard {
                 }
             }
         }
+    }
+
+    /// Encryption came to an end. That is a fault unless a browser only said that it goes; an
+    /// endpoint that does so does not trust the link key, which somebody has to know.
+    fn tls_fault(&mut self, stream: StreamId, error: &TlsError) {
+        let Some(conn) = self.conns.get(&stream) else {
+            return;
+        };
+        if !error.is_farewell() || conn.is_peer() || conn.is_fresh_link() {
+            return self.fault(stream, error);
+        }
+        tracing::debug!(address = %conn.address, reason = %error, "visitor_left");
+        self.leave(stream);
+        self.flush(stream);
     }
 
     /// A peer broke a rule: says so in the log and closes, after an alert if there is one.

@@ -1,18 +1,31 @@
-//! The one cookie: whose sign-in a browser holds.
+//! The two cookies: whose sign-in a browser holds, and by what we know it again.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 
 use crate::domain::Token;
+use crate::domain::limits::KNOWN_BROWSER_LIFE;
 
 /// The prefix makes browsers insist on HTTPS, on `Path=/` and on no `Domain` (RFC 6265bis,
 /// 4.1.3.2), so that no neighbouring host can plant one.
 const NAME: &str = "__Host-jumpgate";
 
+/// Opens nothing: it only spares a puzzle.
+const BROWSER: &str = "__Host-jumpgate-browser";
+
 /// The token a request brings.
 pub(crate) fn token(headers: &HeaderMap) -> Option<Token> {
+    read(headers, NAME)
+}
+
+/// What a browser is known by.
+pub(crate) fn browser(headers: &HeaderMap) -> Option<Token> {
+    read(headers, BROWSER)
+}
+
+fn read(headers: &HeaderMap, name: &str) -> Option<Token> {
     CookieJar::from_headers(headers)
-        .get(NAME)?
+        .get(name)?
         .value()
         .parse()
         .ok()
@@ -20,16 +33,21 @@ pub(crate) fn token(headers: &HeaderMap) -> Option<Token> {
 
 /// Gives the browser a token, until it closes; the store knows when it stops being good.
 pub(crate) fn keep(token: &Token) -> HeaderValue {
-    header(token.reveal(), None)
+    header(NAME, token.reveal(), None)
 }
 
-/// Takes it away.
+/// Gives the browser what it is known by, for [`KNOWN_BROWSER_LIFE`].
+pub(crate) fn keep_browser(token: &Token) -> HeaderValue {
+    header(BROWSER, token.reveal(), Some(KNOWN_BROWSER_LIFE.as_secs()))
+}
+
+/// Takes the sign-in's away.
 pub(crate) fn drop_it() -> HeaderValue {
-    header(String::new(), Some(0))
+    header(NAME, String::new(), Some(0))
 }
 
-fn header(value: String, max_age_seconds: Option<i64>) -> HeaderValue {
-    let cookie = Cookie::build((NAME, value))
+fn header(name: &'static str, value: String, max_age_seconds: Option<u64>) -> HeaderValue {
+    let cookie = Cookie::build((name, value))
         .path("/")
         .secure(true)
         .http_only(true)

@@ -13,6 +13,17 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 /// Two years, as preload lists ask for; no `includeSubDomains`, which is not ours to say.
 const STRICT_TRANSPORT_SECURITY: &str = "max-age=63072000";
 
+/// As lines of a head, for answers that no page gave.
+pub(super) fn lines() -> String {
+    let mut headers = HeaderMap::new();
+    secure(&mut headers);
+    let line = |(name, value): (&HeaderName, &HeaderValue)| {
+        let value = value.to_str().expect("the fixed texts below");
+        format!("{name}: {value}\r\n")
+    };
+    headers.iter().map(line).collect()
+}
+
 /// Adds them; what a page chose for itself (only `Cache-Control`) stays.
 pub(crate) fn secure(headers: &mut HeaderMap) {
     let fixed: [(HeaderName, &'static str); 8] = [

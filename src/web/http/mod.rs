@@ -14,6 +14,7 @@ mod envelope;
 mod failure;
 mod file_body;
 mod headers;
+mod own_answer;
 mod proxy;
 mod serve;
 mod sign_in;

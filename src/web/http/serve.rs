@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tower::ServiceExt as _;
 
+use super::own_answer::OwnAnswer;
 use super::proxy::{self, PreambleError};
 use crate::domain::PeerAddress;
 use crate::domain::limits::{
@@ -77,7 +78,7 @@ async fn connection(mut stream: UnixStream, router: Router, mut stopping: watch:
         .max_headers(HTTP_HEADERS_MAX)
         .max_buf_size(HTTP_HEAD_BYTES_MAX)
         .half_close(false)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(OwnAnswer::new(stream)), service);
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
         ended = &mut served => ended,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
@@ -12,8 +12,9 @@ use super::{close_consoles, new_password, rights, sign_in};
 use crate::audit::{self, Actor, Event};
 use crate::store::accounts;
 use crate::web::format;
-use crate::web::http::{Failure, Peer, SignedForm, SignedIn, cookie};
+use crate::web::http::{Failure, Peer, SignedForm, SignedIn};
 use crate::web::site::Site;
+use crate::web::throttle::{Held, Whom};
 use crate::web::view::{Desk, Field, Place, page};
 
 #[derive(Template)]
@@ -78,6 +79,7 @@ pub(crate) struct Typed {
 pub(crate) async fn post(
     State(site): State<Arc<Site>>,
     Peer(peer): Peer,
+    headers: HeaderMap,
     SignedForm { who, form: typed }: SignedForm<Typed>,
 ) -> Result<Response, Failure> {
     let mut shown = AccountPage::new(&site, &who);
@@ -88,11 +90,14 @@ pub(crate) async fn post(
             return Ok(shown.refused());
         }
     };
-    // A stolen sign-in must not try passwords any faster than somebody outside.
+    // A stolen sign-in must not try passwords any faster than somebody outside; what strangers
+    // try must not keep its owner from this.
     let name = who.account.name.as_str();
     let now = site.now().moment;
-    if let Err(slow) = site.throttle(|throttle| throttle.begin(peer, name, now)) {
-        let seconds = slow.wait.as_secs();
+    let whom = Whom::browser(&who.sign_in, name);
+    let begun = site.throttle(|throttle| throttle.begin(peer, &whom, false, now));
+    if let Err(Held::Address { wait } | Held::Whom { wait, .. }) = begun {
+        let seconds = wait.as_secs();
         shown.slow_down = Some(format::seconds(seconds));
         return Ok(sign_in::too_many(page(&shown), seconds));
     }
@@ -105,7 +110,7 @@ pub(crate) async fn post(
             .refuse("this is not your password; nothing was changed");
         return Ok(shown.refused());
     }
-    site.throttle(|throttle| throttle.right(peer, name));
+    site.throttle(|throttle| throttle.right(peer, &whom));
     let hash = site.hash(password).await?;
     let at = site.now().stamp;
     let actor = Actor::account(&who.account);
@@ -120,7 +125,6 @@ pub(crate) async fn post(
     changed.await?;
     close_consoles(&site, id, None).await;
     let mut response = Redirect::to("/login/account?changed=1").into_response();
-    let cookie = sign_in::open(&site, &who.account, peer, None).await?;
-    cookie::set(response.headers_mut(), cookie);
+    sign_in::open(&site, &who.account, peer, &headers, &mut response).await?;
     Ok(response)
 }

@@ -13,7 +13,7 @@ use crate::audit::{self, Actor, Event};
 use crate::domain::{Account, AccountName, DisplayName, Token};
 use crate::store::accounts::NewAccount;
 use crate::store::{Connection, StoreError, accounts, settings};
-use crate::web::http::{Failure, OpenForm, Peer, cookie};
+use crate::web::http::{Failure, OpenForm, Peer};
 use crate::web::site::Site;
 use crate::web::view::{Field, View, page};
 
@@ -111,8 +111,7 @@ pub(crate) async fn post(
         return over(&site).await;
     };
     let mut response = Redirect::to("/login/status").into_response();
-    let cookie = sign_in::open(&site, &account, peer, cookie::token(&headers)).await?;
-    cookie::set(response.headers_mut(), cookie);
+    sign_in::open(&site, &account, peer, &headers, &mut response).await?;
     Ok(response)
 }
 

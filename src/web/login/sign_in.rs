@@ -10,11 +10,14 @@ use serde::Deserialize;
 
 use super::close_consoles;
 use crate::audit::{self, Actor, Event};
-use crate::domain::{Account, AccountName, PeerAddress, Token};
-use crate::store::{StoreError, Transaction, accounts, sign_ins};
+use crate::domain::turned::PuzzleAnswer;
+use crate::domain::{Account, AccountId, AccountName, PeerAddress, Stamp, Token};
+use crate::store::{StoreError, Transaction, accounts, known_browsers, sign_ins};
 use crate::web::format;
 use crate::web::http::{Failure, OpenForm, Peer, SignedForm, SignedIn, cookie};
+use crate::web::puzzles::Puzzle;
 use crate::web::site::Site;
+use crate::web::throttle::{Held, Whom};
 use crate::web::view::{View, page};
 
 /// The two forms. They differ in where they lead.
@@ -61,12 +64,15 @@ struct SignInPage {
     name: String,
     next: String,
     problem: Option<Problem>,
+    puzzle: Option<Puzzle>,
 }
 
 /// Above the form.
 enum Problem {
     Wrong,
     SlowDown(String),
+    /// Strangers try passwords for this name.
+    Guessed,
     SignedOut,
 }
 
@@ -105,7 +111,7 @@ async fn form(
         return Ok(Redirect::to(&target(door, &who.account, &asked.next)).into_response());
     }
     let problem = asked.signed_out.map(|_| Problem::SignedOut);
-    show(site, door, String::new(), asked.next, problem).await
+    show(site, door, String::new(), asked.next, problem, None).await
 }
 
 async fn show(
@@ -114,6 +120,7 @@ async fn show(
     name: String,
     next: String,
     problem: Option<Problem>,
+    puzzle: Option<Puzzle>,
 ) -> Result<Response, Failure> {
     let set_up = site.store.read(accounts::any_administrator).await?;
     Ok(page(&SignInPage {
@@ -124,6 +131,7 @@ async fn show(
         name,
         next,
         problem,
+        puzzle,
     }))
 }
 
@@ -133,6 +141,20 @@ pub(crate) struct Typed {
     password: String,
     #[serde(default)]
     next: String,
+    #[serde(default)]
+    challenge: String,
+    #[serde(default)]
+    answer: String,
+}
+
+impl Typed {
+    /// An answer that is not there or not understood is asked for again.
+    fn puzzle(&self) -> Option<PuzzleAnswer> {
+        Some(PuzzleAnswer {
+            challenge: self.challenge.parse().ok()?,
+            answer: self.answer.parse().ok()?,
+        })
+    }
 }
 
 /// `POST /login`.
@@ -162,27 +184,68 @@ async fn post(
     OpenForm(typed): OpenForm<Typed>,
     door: Door,
 ) -> Result<Response, Failure> {
+    let answer = typed.puzzle();
     let Typed {
         name,
         password,
         next,
+        ..
     } = typed;
     let now = site.now().moment;
-    if let Err(slow) = site.throttle(|throttle| throttle.begin(peer, &name, now)) {
-        let wait = format::seconds(slow.wait.as_secs());
-        let shown = show(&site, door, name, next, Some(Problem::SlowDown(wait)));
-        return Ok(too_many(shown.await?, slow.wait.as_secs()));
+    let whom = whom(&site, &headers, &name).await?;
+    let solved = answer.is_some_and(|it| site.puzzles(|all| all.redeem(&whom, &it, now)));
+    match site.throttle(|throttle| throttle.begin(peer, &whom, solved, now)) {
+        Ok(()) => {}
+        Err(Held::Address { wait }) => {
+            let problem = Problem::SlowDown(format::seconds(wait.as_secs()));
+            let shown = show(&site, door, name, next, Some(problem), None);
+            return Ok(too_many(shown.await?, wait.as_secs()));
+        }
+        Err(Held::Whom { .. }) => {
+            let (problem, puzzle) = (Some(Problem::Guessed), puzzle(&site, &whom));
+            return show(&site, door, name, next, problem, puzzle).await;
+        }
     }
     let Some(account) = check(&site, peer, &name, password).await? else {
-        let mut response = show(&site, door, name, next, Some(Problem::Wrong)).await?;
+        // With the next puzzle, if there is one: a mistyped password is typed again only once.
+        let (problem, puzzle) = (Some(Problem::Wrong), puzzle(&site, &whom));
+        let mut response = show(&site, door, name, next, problem, puzzle).await?;
         *response.status_mut() = StatusCode::UNAUTHORIZED;
         return Ok(response);
     };
-    site.throttle(|throttle| throttle.right(peer, &name));
+    site.throttle(|throttle| throttle.right(peer, &whom));
     let mut response = Redirect::to(&target(door, &account, &next)).into_response();
-    let cookie = open(&site, &account, peer, cookie::token(&headers)).await?;
-    cookie::set(response.headers_mut(), cookie);
+    open(&site, &account, peer, &headers, &mut response).await?;
     Ok(response)
+}
+
+/// With whom this try is counted: with this browser's, if it signed in to the account before, else
+/// with everybody's for the name.
+async fn whom(site: &Site, headers: &HeaderMap, typed: &str) -> Result<Whom, Failure> {
+    let everybody = Whom::name(typed);
+    let Some(browser) = cookie::browser(headers).map(|token| token.fingerprint()) else {
+        return Ok(everybody);
+    };
+    let Ok(name) = AccountName::new(typed.trim()) else {
+        return Ok(everybody);
+    };
+    let at = site.now().stamp;
+    let known = site
+        .store
+        .read(move |c| known_browsers::knows(c, &name, &browser, at));
+    Ok(if known.await? {
+        Whom::browser(&browser, typed)
+    } else {
+        everybody
+    })
+}
+
+/// What the next try costs, if anything.
+fn puzzle(site: &Site, whom: &Whom) -> Option<Puzzle> {
+    let now = site.now().moment;
+    let tries = site.throttle(|throttle| throttle.pressure(whom, now))?;
+    let nonce = site.random();
+    Some(site.puzzles(|puzzles| puzzles.give(whom, tries, now, nonce)))
 }
 
 /// An answer that asks for a pause.
@@ -230,15 +293,19 @@ async fn check(
     Ok(None)
 }
 
-/// Opens a sign-in under a new token, closes the one the browser had, and returns its cookie.
+/// Opens a sign-in under a new token, closes the one the browser had, remembers the browser, and
+/// puts its cookies on the answer.
 pub(super) async fn open(
     site: &Site,
     account: &Account,
     address: PeerAddress,
-    old: Option<Token>,
-) -> Result<HeaderValue, Failure> {
+    headers: &HeaderMap,
+    response: &mut Response,
+) -> Result<(), Failure> {
     let token = Token::from_random(site.random());
     let csrf = Token::from_random(site.random());
+    let old = cookie::token(headers).map(|old| old.fingerprint());
+    let (brought, new) = (cookie::browser(headers), Token::from_random(site.random()));
     let (fingerprint, id, at) = (token.fingerprint(), account.id, site.now().stamp);
     let actor = Actor::account(account);
     let event = Event::SignedIn {
@@ -251,14 +318,36 @@ pub(super) async fn open(
         let still = accounts::by_id(tx, id)?.filter(|(account, _)| !account.disabled);
         still.ok_or(StoreError::NoSuchAccount { id })?;
         if let Some(old) = old {
-            sign_ins::close(tx, &old.fingerprint())?;
+            sign_ins::close(tx, &old)?;
         }
         sign_ins::sweep(tx, at)?;
         sign_ins::open(tx, &fingerprint, id, &csrf, at)?;
-        audit::append(tx, at, &actor, &event)
+        audit::append(tx, at, &actor, &event)?;
+        remember(tx, id, brought, new, at)
     });
-    opened.await?;
-    Ok(cookie::keep(&token))
+    let browser = opened.await?;
+    cookie::set(response.headers_mut(), cookie::keep(&token));
+    cookie::set(response.headers_mut(), cookie::keep_browser(&browser));
+    Ok(())
+}
+
+/// Remembers the browser by the token it brought, if that is one of ours, so that everybody who
+/// shares it stays known; else by a new one.
+fn remember(
+    tx: &Transaction<'_>,
+    account: AccountId,
+    brought: Option<Token>,
+    new: Token,
+    at: Stamp,
+) -> Result<Token, StoreError> {
+    known_browsers::sweep(tx, at)?;
+    let known = |token: &Token| known_browsers::is_known(tx, &token.fingerprint(), at);
+    let browser = match brought {
+        Some(token) if known(&token)? => token,
+        _ => new,
+    };
+    known_browsers::remember(tx, account, &browser.fingerprint(), at)?;
+    Ok(browser)
 }
 
 /// `next` if it is one of our own pages, else the door's home.
@@ -326,7 +415,7 @@ async fn close(site: &Site, who: &SignedIn) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{AccountId, DisplayName};
+    use crate::domain::DisplayName;
 
     #[test]
     fn a_sign_in_leads_only_to_our_own_pages() {

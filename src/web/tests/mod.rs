@@ -238,6 +238,15 @@ impl Answer {
         Some(set.split(';').next().unwrap().to_owned())
     }
 
+    /// Name and value of the cookie of this name that it sets.
+    fn cookie_named(&self, name: &str) -> Option<String> {
+        let set = self.headers.get_all(header::SET_COOKIE).iter();
+        let mut pairs = set.map(|set| set.to_str().unwrap().split(';').next().unwrap());
+        pairs
+            .find(|pair| pair.split('=').next() == Some(name))
+            .map(str::to_owned)
+    }
+
     fn between(&self, before: &str, after: &str) -> &str {
         let start = self.text.find(before).expect(before) + before.len();
         let length = self.text[start..].find(after).unwrap();

@@ -99,6 +99,32 @@ async fn too_long_a_head_is_refused_and_the_next_connection_served() {
 }
 
 #[tokio::test]
+async fn a_broken_later_request_is_answered_with_the_headers_of_every_answer() {
+    let served = Served::new();
+    let long = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(40_000));
+    for (broken, status) in [
+        ("no request at all\r\n\r\n", "400"),
+        ("GET / HTTP/9.9\r\n\r\n", "400"),
+        (&long, "431"),
+    ] {
+        let mut stream = served.browser().await;
+        let request = format!("GET /nowhere HTTP/1.1\r\nhost: a\r\n\r\n{broken}");
+        let _ = stream.write_all(request.as_bytes()).await;
+        let text = read_to_end(stream).await;
+        let (page, refusal) = text.split_at(text.rfind("HTTP/1.1 ").unwrap());
+        assert!(page.starts_with("HTTP/1.1 404"), "{page}");
+        assert!(refusal.starts_with(&format!("HTTP/1.1 {status}")));
+        for name in [
+            "strict-transport-security: max-age=",
+            "content-security-policy: default-src 'none'",
+            "x-content-type-options: nosniff",
+        ] {
+            assert_eq!(refusal.matches(name).count(), 1, "{name} in {refusal}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn one_connection_serves_many_pages_and_stopping_closes_it() {
     let served = Served::new();
     let mut stream = served.browser().await;

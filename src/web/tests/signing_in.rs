@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::audit;
-use crate::domain::limits::SIGN_INS_PER_ACCOUNT_MAX;
+use crate::domain::limits::{SIGN_INS_PER_ACCOUNT_MAX, SIGN_INS_PER_ADDRESS_MAX};
+use crate::domain::turned::PuzzleAnswer;
 use crate::store::settings;
 
 #[tokio::test]
@@ -93,26 +94,126 @@ async fn an_unknown_name_a_wrong_password_and_a_disabled_account_look_alike() {
     assert!(pages.iter().all(|page| page == &pages[0]));
 }
 
-#[tokio::test]
-async fn wrong_passwords_are_limited_and_the_right_one_waits_too() {
-    let appliance = Appliance::new();
-    appliance.account("admin", true, false).await;
-    let last = SIGN_INS_PER_ACCOUNT_MAX;
-    for number in 0..last {
+/// Wrong passwords for admin from many addresses, until the name costs a puzzle.
+async fn strangers_guess(appliance: &Appliance) {
+    for number in 0..SIGN_INS_PER_ACCOUNT_MAX {
         let from = [10, 0, 0, u8::try_from(number).unwrap()];
         let form = "name=admin&password=wrong+password";
         let answer = appliance.send(Browser::post("/login", form).from(from));
         assert_eq!(answer.await.status, StatusCode::UNAUTHORIZED);
     }
+}
+
+/// The form's puzzle, solved.
+fn solved(page: &Answer) -> String {
+    let challenge = page.between("data-challenge=\"", "\"");
+    let bits = page.between("data-bits=\"", "\"").parse().unwrap();
+    let answer = PuzzleAnswer::find(&challenge.parse().unwrap(), bits).answer;
+    format!("&challenge={challenge}&answer={answer}")
+}
+
+#[tokio::test]
+async fn whoever_knows_the_password_signs_in_by_a_puzzle_while_strangers_guess() {
+    let appliance = Appliance::new();
+    appliance.account("admin", true, false).await;
+    strangers_guess(&appliance).await;
+    let post = |form: String| appliance.send(Browser::post("/login", &form).from([10, 0, 1, 1]));
+    let mut asked = Vec::new();
     for name in ["admin", "ADMIN+"] {
-        let form = format!("name={name}&password=correct+horse");
-        let answer = appliance
-            .send(Browser::post("/login", &form).from([10, 0, 1, 1]))
-            .await;
-        assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
-        assert!(answer.header("retry-after").parse::<u32>().unwrap() > 500);
-        assert!(answer.text.contains("Please try again in"));
+        let page = post(format!("name={name}&password=correct+horse")).await;
+        assert!(page.cookie().is_none());
+        assert!(page.text.contains("trying passwords for this name"));
+        assert!(page.text.contains("/assets/portal.js"));
+        assert!(!page.text.contains("correct horse"));
+        asked.push(page);
     }
+    // A wrong password with an answer is wrong, and brings the next puzzle along.
+    let used = solved(&asked[0]);
+    let wrong = post(format!("name=admin&password=wrong+password{used}")).await;
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
+    let again = post(format!("name=admin&password=correct+horse{used}")).await;
+    assert!(again.cookie().is_none(), "an answer counts once");
+    let right = solved(&wrong);
+    let right = post(format!("name=admin&password=correct+horse{right}")).await;
+    assert_eq!(right.status, StatusCode::SEE_OTHER);
+    assert!(right.cookie().is_some());
+}
+
+#[tokio::test]
+async fn a_browser_that_signed_in_before_does_not_notice_that_strangers_guess() {
+    let appliance = Appliance::new();
+    appliance.account("admin", true, false).await;
+    appliance.account("ana", false, true).await;
+    let form = "name=admin&password=correct+horse";
+    let answer = appliance.send(Browser::post("/login", form)).await;
+    let known = answer.cookie_named("__Host-jumpgate-browser").unwrap();
+    let ana = "name=ana&password=correct+horse";
+    let answer = appliance.send(Browser::post("/login", ana)).await;
+    let other = answer.cookie_named("__Host-jumpgate-browser").unwrap();
+    assert_ne!(known, other);
+    strangers_guess(&appliance).await;
+    let try_with = |cookie: &str| {
+        let request = Browser::post("/login", form).cookie(cookie);
+        appliance.send(request.from([10, 0, 1, 1]))
+    };
+    assert_eq!(try_with(&known).await.status, StatusCode::SEE_OTHER);
+    for unknown in [&other, "__Host-jumpgate-browser=00"] {
+        let page = try_with(unknown).await;
+        assert!(page.text.contains("data-challenge"), "{unknown}");
+    }
+    // The same cookie serves everybody who signs in with that browser.
+    let request = Browser::post("/login", ana).cookie(&known);
+    let answer = appliance.send(request).await;
+    let kept = answer.cookie_named("__Host-jumpgate-browser").unwrap();
+    assert_eq!(kept, known);
+}
+
+#[tokio::test]
+async fn a_known_browser_guesses_no_more_than_anybody() {
+    let appliance = Appliance::new();
+    appliance.account("admin", true, false).await;
+    let form = "name=admin&password=correct+horse";
+    let answer = appliance.send(Browser::post("/login", form)).await;
+    let known = answer.cookie_named("__Host-jumpgate-browser").unwrap();
+    for number in 0..=SIGN_INS_PER_ACCOUNT_MAX {
+        let from = [10, 0, 0, u8::try_from(number).unwrap()];
+        let form = "name=admin&password=wrong+password";
+        let request = Browser::post("/login", form).cookie(&known).from(from);
+        let answer = appliance.send(request).await;
+        let held = number == SIGN_INS_PER_ACCOUNT_MAX;
+        assert_eq!(answer.status == StatusCode::OK, held, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_guesses_waits_whatever_it_solves() {
+    let appliance = Appliance::new();
+    appliance.account("admin", true, false).await;
+    for number in 0..SIGN_INS_PER_ADDRESS_MAX {
+        let form = format!("name=name{number}&password=wrong+password");
+        let answer = appliance.send(Browser::post("/login", &form)).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    }
+    let form = "name=admin&password=correct+horse";
+    let answer = appliance.send(Browser::post("/login", form)).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(answer.header("retry-after").parse::<u32>().unwrap() > 500);
+    assert!(answer.text.contains("Please try again in"));
+}
+
+#[tokio::test]
+async fn strangers_do_not_keep_anybody_from_changing_the_password() {
+    let appliance = Appliance::new();
+    appliance.account("admin", true, false).await;
+    let admin = appliance.sign_in("admin").await;
+    strangers_guess(&appliance).await;
+    let form = format!(
+        "csrf={}&current=correct+horse&password=new+password&again=new+password",
+        admin.csrf
+    );
+    let request = Browser::post("/login/account", &form).cookie(&admin.cookie);
+    let answer = appliance.send(request).await;
+    assert_eq!(answer.header("location"), "/login/account?changed=1");
 }
 
 #[tokio::test]

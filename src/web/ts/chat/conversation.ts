@@ -6,6 +6,7 @@ import { cleanChat, fitsChat } from "../link/chattext.ts";
 import { Dial, type Ticket } from "../link/dial.ts";
 import { merge } from "../link/log.ts";
 import * as link from "../link/messages.ts";
+import { cleanName } from "../link/name.ts";
 import type { EndReason, Entry, PuzzleAnswer } from "../link/messages.ts";
 import { adrift, settle, takeBack, type Underway } from "../link/underway.ts";
 import { solve } from "../portal/puzzle.ts";
@@ -28,6 +29,7 @@ interface Kept {
 
 const STORE = "chat";
 const DRAFT = "chat draft";
+const NAME = "chat name";
 const SETTLE_MS = 2_500;
 
 export class Conversation {
@@ -41,6 +43,10 @@ export class Conversation {
   readonly draft = signal(sessionStorage.getItem(DRAFT) ?? "");
   readonly over = signal<EndReason | null>(null);
   readonly stopped = signal<Stopped | null>(null);
+  /** Before it starts: who is it? */
+  readonly asking = signal(false);
+  /** As typed; may stay empty. */
+  readonly name = signal(sessionStorage.getItem(NAME) ?? "");
   readonly puzzling = signal(false);
 
   readonly dial: Dial;
@@ -49,6 +55,7 @@ export class Conversation {
   #puzzle: PuzzleAnswer | undefined;
   readonly #title = document.title;
   #unseen = 0;
+  #named = false;
 
   constructor(ak: string | null) {
     this.#ak = ak;
@@ -77,7 +84,20 @@ export class Conversation {
     this.stopped.value = null;
     if (this.over.value) return;
     if (!this.#kept && !this.#ak) this.stopped.value = { why: "key" };
+    else if (!this.#kept && !this.#named) this.asking.value = true;
     else this.dial.start();
+  }
+
+  /** The name was given, or left out. */
+  begin(): void {
+    this.#named = true;
+    this.asking.value = false;
+    this.start();
+  }
+
+  called(name: string): void {
+    this.name.value = name;
+    sessionStorage.setItem(NAME, name);
   }
 
   write(text: string): void {
@@ -109,7 +129,8 @@ export class Conversation {
       const { session, token } = kept;
       return link.hello("Chat", { purpose: "resume", session, token, entries: this.#lastNumber, shells: [] });
     }
-    const facts = { customer: "", computer: "", platform: platform(navigator.userAgent), private_address: "" };
+    const customer = cleanName(this.name.peek());
+    const facts = { customer, computer: "", platform: platform(navigator.userAgent), private_address: "" };
     const puzzle = this.#puzzle;
     return link.hello("Chat", { purpose: "start", facts, ...(puzzle ? { puzzle } : {}) });
   }

@@ -16,6 +16,7 @@ const say = words.customer;
 export function Page({ conversation }: { conversation: Conversation }) {
   if (conversation.over.value) return <Over conversation={conversation} />;
   if (conversation.stopped.value) return <NotBegun conversation={conversation} stopped={conversation.stopped.value} />;
+  if (conversation.asking.value) return <Name conversation={conversation} />;
   if (!conversation.begun.value) {
     return (
       <main class="calm" id="main">
@@ -26,6 +27,42 @@ export function Page({ conversation }: { conversation: Conversation }) {
     );
   }
   return <Talk conversation={conversation} />;
+}
+
+function Name({ conversation }: { conversation: Conversation }) {
+  const box = useRef<HTMLInputElement>(null);
+  useLayoutEffect(() => box.current?.focus(), []);
+  const begin = (event: Event) => {
+    event.preventDefault();
+    conversation.begin();
+  };
+  return (
+    <main class="calm" id="main">
+      <form class="calm-card" onSubmit={begin}>
+        <h1>{say.nameTitle}</h1>
+        <div class="calm-field">
+          <label for="name">{say.name}</label>
+          <input
+            id="name"
+            ref={box}
+            value={conversation.name.value}
+            autocomplete="name"
+            maxLength={128}
+            aria-describedby="name-hint"
+            onInput={(event) => conversation.called(event.currentTarget.value)}
+          />
+          <p class="muted" id="name-hint">
+            {say.nameHint}
+          </p>
+        </div>
+        <div>
+          <button type="submit" class="button">
+            {say.begin}
+          </button>
+        </div>
+      </form>
+    </main>
+  );
 }
 
 function Talk({ conversation }: { conversation: Conversation }) {

@@ -3,6 +3,7 @@
 /** "Firefox on Linux". */
 export function platform(agent: string): string {
   const browsers: [RegExp, string][] = [
+    [/SamsungBrowser\//, "Samsung Internet"],
     [/Edg(e|A|iOS)?\//, "Edge"],
     [/OPR\//, "Opera"],
     [/Firefox\/|FxiOS\//, "Firefox"],

@@ -31,6 +31,9 @@ const SETTLE_MS = 2_500;
 /** As served: it names the site. */
 const pageTitle = document.title || words.product;
 
+/** The tab that is shown, for when the page is loaded again. */
+const SHOWN = "console shown";
+
 const csrf = document.documentElement.dataset["csrf"] ?? "";
 export class Desk {
   readonly me = signal<{ name: string; keySecondsMax: number } | null>(null);
@@ -60,6 +63,8 @@ export class Desk {
   #accepting = new Set<SessionId>();
   #ports: ShellPorts;
   #size = { columns: 80, rows: 24 };
+  /** Shown before the page was loaded again: to be shown once it is there. */
+  #wanted = sessionStorage.getItem(SHOWN);
 
   constructor() {
     this.#ports = {
@@ -93,6 +98,8 @@ export class Desk {
   }
 
   show(target: SessionId | "queue"): void {
+    this.#wanted = null;
+    sessionStorage.setItem(SHOWN, target);
     this.shown.value = target;
     this.announced.value = [];
   }
@@ -157,7 +164,7 @@ export class Desk {
   closeTab(session: Session): void {
     const tabs = this.tabs.peek();
     const next = tabs[tabs.indexOf(session) + 1] ?? tabs[tabs.indexOf(session) - 1];
-    if (this.shown.peek() === session.id) this.shown.value = next?.id ?? "queue";
+    if (this.shown.peek() === session.id) this.show(next?.id ?? "queue");
     this.#forget(session);
   }
 
@@ -292,6 +299,7 @@ export class Desk {
       if (this.#accepting.delete(session.id)) this.show(session.id);
     }
     if (!wasWaiting && overview.status === "waiting") this.#backToQueue(session);
+    if (!known && session.id === this.#wanted && session.hasTab.peek()) this.show(session.id);
   }
 
   #backToQueue(session: Session): void {
@@ -303,7 +311,7 @@ export class Desk {
     session.opened.value = false;
     session.asking.value = null;
     session.opening.value = false;
-    if (this.shown.peek() === session.id) this.shown.value = "queue";
+    if (this.shown.peek() === session.id) this.show("queue");
   }
 
   #gone(id: SessionId, reason: EndReason): void {

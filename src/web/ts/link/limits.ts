@@ -14,6 +14,8 @@ export const CHANNELS_PER_LINK_MAX = 4_096;
 export const SILENCE_MS_MAX = 150_000;
 /** One chat message, UTF-8. */
 export const CHAT_BYTES_MAX = 4_000;
+/** A customer's name, UTF-8. */
+export const NAME_BYTES_MAX = 128;
 /** A representative who lost the connection may come back within this. */
 export const RETURN_WITHIN_MS = 60_000;
 export const SHELLS_PER_SESSION_MAX = 16;

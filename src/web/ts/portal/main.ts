@@ -28,7 +28,9 @@ async function solveAndSend(form: HTMLFormElement): Promise<void> {
     const input = form.querySelector<HTMLInputElement>(`input[name="${name}"]`);
     if (input) input.value = value;
   };
-  say(words.portal.working);
+  // Sent without being asked only if nothing is left to type: a password is not given back.
+  const complete = form.checkValidity();
+  say(complete ? words.portal.working : words.portal.solving);
   // Sent only once: by the person before it is solved, or by us after.
   let wanted = false;
   let solved = false;
@@ -42,7 +44,6 @@ async function solveAndSend(form: HTMLFormElement): Promise<void> {
   set("answer", String(answer));
   solved = true;
   say(words.portal.done);
-  const key = form.querySelector<HTMLInputElement>("input.key");
-  if (wanted || !key || key.value) form.requestSubmit();
+  if (wanted || complete) form.requestSubmit();
   else say("");
 }

@@ -306,6 +306,10 @@ export const words = {
   },
 
   customer: {
+    nameTitle: "Start the chat",
+    name: "Your name",
+    nameHint: "So that your technician knows who is there. You may leave it empty.",
+    begin: "Start the chat",
     starting: "Connecting you…",
     waitingTitle: (name: string) => `Waiting for ${name}`,
     waiting: "You are in the queue. You can already write; it will be read when somebody is here.",
@@ -377,6 +381,7 @@ export const words = {
 
   portal: {
     working: "Checking that you are a person. This takes a few seconds…",
+    solving: "Solving the puzzle. This takes a few seconds…",
     done: "Done. One moment…",
   },
 
