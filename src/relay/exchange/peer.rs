@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::budget::Budget;
-use crate::domain::limits::HELLO_WITHIN;
+use crate::domain::limits::{CONSOLE_REPLAY_BYTES_MAX, HELLO_WITHIN, LINGER_MAX};
 use crate::domain::{Moment, PeerAddress};
 use crate::link::connection::Assembler;
 use crate::link::{Connection, LinkError};
@@ -45,6 +45,8 @@ pub(super) struct Peer {
     pub budget: Budget,
     /// To be closed once its output is sent.
     pub leaving: bool,
+    /// When that was first seen by [`Self::tick`].
+    leaving_since: Option<Moment>,
 }
 
 impl Peer {
@@ -63,6 +65,7 @@ impl Peer {
             routes: HashMap::new(),
             budget: Budget::new(now),
             leaving: false,
+            leaving_since: None,
         }
     }
 
@@ -76,7 +79,21 @@ impl Peer {
         );
     }
 
+    /// What is sent to it at once when it comes, besides what follows.
+    pub fn replay_bytes_max(&self) -> usize {
+        match self.stage {
+            Stage::Talking(Role::Console) => CONSOLE_REPLAY_BYTES_MAX,
+            Stage::Talking(Role::Customer) | Stage::Hello { .. } => 0,
+        }
+    }
+
     pub fn tick(&mut self, now: Moment) -> Result<(), LinkError> {
+        if self.leaving {
+            let since = *self.leaving_since.get_or_insert(now);
+            if now.since(since) > LINGER_MAX {
+                return Err(LinkError::DoesNotRead);
+            }
+        }
         if let Stage::Hello { since, .. } = self.stage
             && now.since(since) > HELLO_WITHIN
         {
