@@ -106,12 +106,16 @@ pub const SESSIONS_MAX: usize = 4_000;
 pub const SESSIONS_PER_REPRESENTATIVE_MAX: usize = 200;
 /// Shells open at once in one session.
 pub const SHELLS_PER_SESSION_MAX: usize = 16;
-/// Entries of one session's log; a session that reaches it is ended.
+/// Entries of one session's log; a session that nearly reaches it is ended.
 pub const ENTRIES_PER_SESSION_MAX: usize = 20_000;
+/// Entries kept free for what one event and the end of a session write.
+pub const ENTRIES_FOR_THE_END: usize = 100;
 /// Entries sent again to a console that comes back.
 pub const ENTRIES_REPLAYED_MAX: usize = 2_000;
 /// JSON of a session's latest entries kept in memory.
 pub const LOG_BYTES_KEPT_MAX: usize = 256 * 1024;
+/// What a console that comes back is sent at once: the logs of all its sessions.
+pub const CONSOLE_REPLAY_BYTES_MAX: usize = SESSIONS_PER_REPRESENTATIVE_MAX * LOG_BYTES_KEPT_MAX;
 /// One chat message, UTF-8.
 pub const CHAT_BYTES_MAX: usize = 4_000;
 /// Names of representatives, customers and computers, UTF-8 (JC-13: 128 characters).
@@ -147,6 +151,10 @@ pub const PUZZLE_WITHIN: Duration = Duration::from_secs(120);
 pub const TICKET_WITHIN: Duration = Duration::from_secs(30);
 /// Tickets not yet used, in all.
 pub const TICKETS_MAX: usize = 10_000;
+/// Of those, what customers with a session key may hold.
+pub const TICKETS_WITH_KEY_MAX: usize = TICKETS_MAX / 4 * 3;
+/// Of those, what may be held by customers who say that they come back: anybody can say so.
+pub const TICKETS_TO_COME_BACK_MAX: usize = TICKETS_MAX / 2;
 
 // ---- accounts ----
 
@@ -262,6 +270,8 @@ const _: () = assert!(WEB_STOP_WITHIN.as_millis() < STOP_POLITELY_WITHIN.as_mill
 // The decoder never joins two records' worth of frame, and a full frame always fits the window.
 const _: () = assert!(FRAME_BYTES_MAX as u64 <= WINDOW_BYTES);
 const _: () = assert!(CHAT_BYTES_MAX * 2 < PAYLOAD_BYTES_MAX);
+// One event closes every shell at most, and so does the end.
+const _: () = assert!(ENTRIES_FOR_THE_END > 2 * SHELLS_PER_SESSION_MAX + 10);
 // JSON writes a control character as six bytes; time, kind and punctuation take a hundred at most.
 const _: () = assert!(TRANSCRIPT_EVENT_BYTES_MAX * 6 + 100 <= TRANSCRIPT_LINE_BYTES_MAX);
 // Killing what did not stop politely fits into the time promised for Ctrl-C.

@@ -222,10 +222,11 @@ impl Connection {
     }
 
     /// Refuses to queue without end: `waiting` bytes are with the transport, the rest is here.
-    /// Data is bounded by credit, so only messages can pass this limit.
-    pub fn check_backlog(&self, waiting: usize) -> Result<(), LinkError> {
+    /// Data is bounded by credit, so only messages can pass this limit. `more` is what this peer
+    /// may be sent at once beyond the common limit.
+    pub fn check_backlog(&self, waiting: usize, more: usize) -> Result<(), LinkError> {
         let windows = self.open_channels().count() * usize::try_from(WINDOW_BYTES).unwrap_or(0);
-        if self.output.len() + waiting > CONTROL_BACKLOG_BYTES_MAX + windows {
+        if self.output.len() + waiting > CONTROL_BACKLOG_BYTES_MAX + windows + more {
             return Err(LinkError::DoesNotRead);
         }
         Ok(())

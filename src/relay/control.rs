@@ -4,6 +4,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use crossbeam::channel::Sender;
 
@@ -49,11 +50,18 @@ pub struct Control {
     pub link_key: Fingerprint,
 }
 
+/// Wait after an accept that failed.
+const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
 /// Accepts until the program ends.
 pub fn run(control: &Control, listener: &UnixListener) {
     let busy = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming() {
-        let Ok(stream) = stream else { continue };
+        let Ok(stream) = stream else {
+            // Out of descriptors or memory: asking again at once would only keep a core busy.
+            std::thread::sleep(ACCEPT_AGAIN_AFTER);
+            continue;
+        };
         if busy.load(Ordering::Relaxed) >= CONTROL_CONNECTIONS_MAX {
             tracing::warn!(limit = CONTROL_CONNECTIONS_MAX, "control_busy");
             continue;

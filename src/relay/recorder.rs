@@ -94,20 +94,30 @@ fn commit(database: &mut Database, batch: &[Work]) {
         });
         match done {
             Ok(()) => return,
-            Err(error) if batch.len() == 1 && is_refused(&error) => {
-                // Our own inconsistency: retrying for ever would stop the appliance for one row.
-                tracing::error!(%error, "record_refused");
-                return;
-            }
-            Err(error) if is_refused(&error) => {
-                for work in batch {
-                    commit(database, std::slice::from_ref(work));
-                }
-                return;
-            }
+            Err(error) if is_refused(&error) => return commit_singly(database, batch, &error),
             Err(error) => {
                 tracing::error!(%error, "record_delayed");
                 std::thread::sleep(RETRY_AFTER);
+            }
+        }
+    }
+}
+
+/// Commits what can be, when the store refuses something of `batch` for good: a batch holds what
+/// many sessions did in one turn, and what is wrong with one must not cost the others their record.
+fn commit_singly(database: &mut Database, batch: &[Work], error: &StoreError) {
+    match batch {
+        [Work::Batch { number, records }] if records.len() > 1 => {
+            for record in records {
+                let (number, records) = (*number, vec![record.clone()]);
+                commit(database, &[Work::Batch { number, records }]);
+            }
+        }
+        // Our own inconsistency: retrying for ever would stop the appliance for one row.
+        [_] => tracing::error!(%error, "record_refused"),
+        _ => {
+            for work in batch {
+                commit(database, std::slice::from_ref(work));
             }
         }
     }
@@ -300,4 +310,31 @@ fn put_entry(tx: &Tx<'_>, session: SessionId, entry: &Entry) -> Result<(), Store
         crate::domain::Author::Appliance => Actor::Appliance,
     };
     audit::append(tx, entry.at, &actor, &step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{Folder, account, chat, read, session, write};
+
+    #[test]
+    fn what_is_refused_of_one_session_costs_no_other_session_its_record() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        let owner = account(&mut store, "ana").id;
+        let rows = [session(1, owner, "Kim"), session(2, owner, "Lee")];
+        for row in &rows {
+            write(&mut store, |tx| sessions::start(tx, row)).unwrap();
+        }
+        write(&mut store, |tx| audit::begin(tx, Stamp(1))).unwrap();
+        let entry = |row: &SessionRow, number| Record::Entry {
+            session: row.id,
+            entry: chat(number, "hello"),
+        };
+        // The first session's line does not follow the one before.
+        let records = vec![entry(&rows[0], 7), entry(&rows[1], 1)];
+        commit(&mut store, &[Work::Batch { number: 1, records }]);
+        assert_eq!(read(&store, |c| entries::of(c, rows[0].id)), []);
+        assert_eq!(read(&store, |c| entries::of(c, rows[1].id)).len(), 1);
+    }
 }

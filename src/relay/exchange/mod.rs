@@ -91,7 +91,8 @@ impl Exchange {
         now: Moment,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), LinkError> {
-        let Some(peer) = self.peers.get_mut(&id) else {
+        // Who is being hung up on may go on talking for as long as it does not read.
+        let Some(peer) = self.peers.get_mut(&id).filter(|peer| !peer.leaving) else {
             return Ok(());
         };
         let mut assembler = std::mem::take(&mut peer.assembler);
@@ -225,11 +226,20 @@ impl Exchange {
         self.peers.get(&id).is_some_and(inside)
     }
 
-    /// Refuses a peer for which too much waits: `with_transport` bytes were taken, not yet sent.
-    pub fn check_backlog(&self, id: PeerId, with_transport: usize) -> Result<(), LinkError> {
+    /// Whether a peer's first message came.
+    pub fn has_said_hello(&self, id: PeerId) -> bool {
         self.peers
             .get(&id)
-            .map_or(Ok(()), |peer| peer.link.check_backlog(with_transport))
+            .is_some_and(|peer| matches!(peer.stage, Stage::Talking(_)))
+    }
+
+    /// Refuses a peer for which too much waits: `with_transport` bytes were taken, not yet sent.
+    pub fn check_backlog(&self, id: PeerId, with_transport: usize) -> Result<(), LinkError> {
+        let Some(peer) = self.peers.get(&id) else {
+            return Ok(());
+        };
+        peer.link
+            .check_backlog(with_transport, peer.replay_bytes_max())
     }
 
     /// Looks at every peer's deadlines; returns those to close. Called about once a second.
@@ -334,5 +344,60 @@ impl Peer {
             },
         };
         Ok(Outgoing::ToHub(event))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::limits::{LINGER_MAX, LOG_BYTES_KEPT_MAX};
+    use crate::link::frame::{FrameKind, push_frame};
+
+    const PEER: PeerId = PeerId {
+        shard: 0,
+        slot: 1,
+        generation: 0,
+    };
+
+    #[test]
+    fn a_console_that_comes_back_may_take_its_time_for_its_sessions_logs() {
+        let hello =
+            br#"{"type":"hello","versions":[1,1],"program":"x","purpose":{"purpose":"console"}}"#;
+        let mut bytes = Vec::new();
+        push_frame(&mut bytes, FrameKind::Control, 0, hello);
+        for (role, taken) in [
+            (Role::Console, Ok(())),
+            (Role::Customer, Err(LinkError::DoesNotRead)),
+        ] {
+            let mut exchange = Exchange::default();
+            let now = Moment::default();
+            let address = PeerAddress::new("192.0.2.1:1".parse().unwrap());
+            exchange.add(PEER, address, Some(role), now);
+            let heard = exchange.receive(PEER, &bytes, now, &mut Vec::new());
+            assert_eq!(heard, Ok(()));
+            for _ in 0..3 * LOG_BYTES_KEPT_MAX / 10_000 {
+                let json = vec![b' '; 10_000];
+                exchange.apply(Effect::Say { peer: PEER, json });
+            }
+            assert_eq!(exchange.check_backlog(PEER, 0), taken, "{role:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_hung_up_on_is_heard_no_more_and_does_not_stay() {
+        let mut exchange = Exchange::default();
+        let start = Moment::default();
+        let address = PeerAddress::new("192.0.2.1:1".parse().unwrap());
+        exchange.add(PEER, address, Some(Role::Customer), start);
+        exchange.apply(Effect::HangUp { peer: PEER });
+        let mut bytes = Vec::new();
+        push_frame(&mut bytes, FrameKind::Control, 0, br#"{"type":"leave"}"#);
+        let mut outgoing = Vec::new();
+        let taken = exchange.receive(PEER, &bytes, start, &mut outgoing);
+        assert_eq!((taken, outgoing.len()), (Ok(()), 0));
+        // Its socket takes nothing, but it goes on talking.
+        assert_eq!(exchange.tick(start), []);
+        let late = start + LINGER_MAX + std::time::Duration::from_secs(1);
+        assert_eq!(exchange.tick(late), [(PEER, LinkError::DoesNotRead)]);
     }
 }

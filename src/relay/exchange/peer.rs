@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::budget::Budget;
-use crate::domain::limits::HELLO_WITHIN;
+use crate::domain::limits::{CONSOLE_REPLAY_BYTES_MAX, HELLO_WITHIN, LINGER_MAX};
 use crate::domain::{Moment, PeerAddress};
 use crate::link::channel::Channel;
 use crate::link::connection::Assembler;
@@ -58,6 +58,8 @@ pub(super) struct Peer {
     pub budget: Budget,
     /// To be closed once its output is sent.
     pub leaving: bool,
+    /// When that was first seen by [`Self::tick`].
+    leaving_since: Option<Moment>,
 }
 
 impl Peer {
@@ -78,6 +80,7 @@ impl Peer {
             early: HashMap::new(),
             budget: Budget::new(now),
             leaving: false,
+            leaving_since: None,
         }
     }
 
@@ -123,7 +126,21 @@ impl Peer {
         }
     }
 
+    /// What is sent to it at once when it comes, besides what follows.
+    pub fn replay_bytes_max(&self) -> usize {
+        match self.stage {
+            Stage::Talking(Role::Console) => CONSOLE_REPLAY_BYTES_MAX,
+            Stage::Talking(Role::Customer) | Stage::Hello { .. } => 0,
+        }
+    }
+
     pub fn tick(&mut self, now: Moment) -> Result<(), LinkError> {
+        if self.leaving {
+            let since = *self.leaving_since.get_or_insert(now);
+            if now.since(since) > LINGER_MAX {
+                return Err(LinkError::DoesNotRead);
+            }
+        }
         if let Stage::Hello { since, .. } = self.stage
             && now.since(since) > HELLO_WITHIN
         {

@@ -9,7 +9,7 @@ use super::log::Log;
 use super::out::Out;
 use super::shell::Shell;
 use crate::domain::entry::{Author, EndReason, What};
-use crate::domain::limits::{CONSENT_WITHIN, ENTRIES_PER_SESSION_MAX};
+use crate::domain::limits::{CONSENT_WITHIN, ENTRIES_FOR_THE_END, ENTRIES_PER_SESSION_MAX};
 use crate::domain::token::Fingerprint;
 use crate::domain::{Facts, Label, Now, PromptId, SessionId, ShellId, Token, Tool};
 use crate::link::connection::encode;
@@ -163,6 +163,9 @@ impl Case {
     pub fn log(&mut self, out: &mut Out, now: Now, by: Author, what: What) {
         let is_chat = matches!(what, What::Chat { .. });
         let entry = self.log.add(now.stamp, by, what);
+        if self.log_is_full() {
+            out.log_is_full(self.id());
+        }
         let (session, number) = (self.id(), entry.number);
         let batch = out.record(Record::Entry {
             session,
@@ -191,9 +194,9 @@ impl Case {
         self.log(out, now, by, what);
     }
 
-    /// Whether the log holds as much as a session may say.
-    pub fn log_is_full(&self) -> bool {
-        self.log.last() as usize >= ENTRIES_PER_SESSION_MAX
+    /// Whether the log holds as much as a session may say: what is left is for its end.
+    fn log_is_full(&self) -> bool {
+        self.log.last() as usize + ENTRIES_FOR_THE_END >= ENTRIES_PER_SESSION_MAX
     }
 
     /// Sends the console the log, in pieces.

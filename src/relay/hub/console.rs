@@ -300,11 +300,8 @@ impl Hub {
         let case = self.owned(account, session)?;
         policy::may_chat(case.state).map_err(failure)?;
         let by = case.by_owner();
-        if case.log_is_full() {
-            self.end_case(session, now, by, EndReason::Limit);
-        } else if let Some(case) = self.cases.get_mut(&session) {
-            case.log(&mut self.out, now, by, What::Chat { text });
-        }
+        let case = self.cases.get_mut(&session).expect("found above");
+        case.log(&mut self.out, now, by, What::Chat { text });
         Ok(())
     }
 

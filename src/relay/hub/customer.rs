@@ -26,12 +26,7 @@ impl Hub {
         let out = &mut self.out;
         let by = case.by_customer();
         match message {
-            FromCustomer::Chat { text } => {
-                if case.log_is_full() {
-                    return self.end_case(session, now, by, EndReason::Limit);
-                }
-                case.log(out, now, by, What::Chat { text });
-            }
+            FromCustomer::Chat { text } => case.log(out, now, by, What::Chat { text }),
             FromCustomer::Answer { prompt, allow } => {
                 let answered = case.consents_after(consent::Event::Answer { prompt, allow });
                 let Some((tool, outcome, _)) = answered.first().copied() else {

@@ -18,6 +18,8 @@ mod out;
 mod peers;
 mod shell;
 mod shells;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -152,6 +154,10 @@ impl Hub {
             }
             Event::Order { id, order } => self.order(id, order, turn),
             Event::TimePassed => self.time_passed(turn.now),
+        }
+        // Whoever fills a log, by whatever it says, fills only its own.
+        while let Some(session) = self.out.take_full() {
+            self.end_case(session, turn.now, Author::Appliance, EndReason::Limit);
         }
     }
 

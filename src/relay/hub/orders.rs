@@ -9,6 +9,7 @@ use crate::control::request::TicketHolder;
 use crate::domain::facts::Kind;
 use crate::domain::limits::{
     KEY_LIFE_DEFAULT, KEY_LIFE_MAX, KEYS_PER_REPRESENTATIVE_MAX, TICKET_WITHIN, TICKETS_MAX,
+    TICKETS_TO_COME_BACK_MAX, TICKETS_WITH_KEY_MAX,
 };
 use crate::domain::turned::{PuzzleAnswer, TurnedReason};
 use crate::domain::{AccountId, Label, Now, PeerAddress, Token};
@@ -155,7 +156,13 @@ impl Hub {
         {
             return Reply::Turned(TurnedReason::Key);
         }
-        if self.tickets.len() >= TICKETS_MAX {
+        // Nobody who is not signed in can use up the consoles' share.
+        let most = match &holder {
+            TicketHolder::Console { .. } => TICKETS_MAX,
+            TicketHolder::Customer { ak: Some(_) } => TICKETS_WITH_KEY_MAX,
+            TicketHolder::Customer { ak: None } => TICKETS_TO_COME_BACK_MAX,
+        };
+        if self.tickets.len() >= most {
             return Reply::Turned(TurnedReason::Full);
         }
         let ticket = Token::from_random(turn.bytes());

@@ -1,10 +1,11 @@
 //! Everything one turn of the hub brings about, and what waits for the record.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use serde::Serialize;
 
 use super::event::{Effect, PeerId, Record};
+use crate::domain::SessionId;
 use crate::link::connection::encode;
 
 /// Collects a turn's effects. Records of one turn form one batch, hence one transaction.
@@ -18,6 +19,8 @@ pub struct Out {
     recorded: u64,
     /// Effects that wait for a batch, in order.
     waiting: VecDeque<(u64, Effect)>,
+    /// Sessions whose logs are full.
+    full: BTreeSet<SessionId>,
 }
 
 impl Out {
@@ -25,6 +28,16 @@ impl Out {
     pub fn record(&mut self, record: Record) -> u64 {
         self.batch.push(record);
         self.issued + 1
+    }
+
+    /// This session has said as much as it may: it has to end.
+    pub fn log_is_full(&mut self, session: SessionId) {
+        self.full.insert(session);
+    }
+
+    /// A session that has to end because its log is full, each once.
+    pub fn take_full(&mut self) -> Option<SessionId> {
+        self.full.pop_first()
     }
 
     /// Does this at once.

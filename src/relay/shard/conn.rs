@@ -45,6 +45,10 @@ pub(super) struct Conn {
     pub moved: Moment,
     /// Bytes with the kernel.
     pub in_flight: usize,
+    /// Counted among its address's visitors.
+    pub is_visitor: bool,
+    /// Bytes of plaintext queued since the last [`Self::take_output`].
+    queued: usize,
     pipe: Pipe,
     output: Vec<u8>,
 }
@@ -59,6 +63,8 @@ impl Conn {
             since: now,
             moved: now,
             in_flight: 0,
+            is_visitor: true,
+            queued: 0,
             pipe: Pipe::default(),
             output: Vec::new(),
         }
@@ -104,6 +110,7 @@ impl Conn {
 
     /// Queues plaintext.
     pub fn push(&mut self, plaintext: &[u8]) {
+        self.queued += plaintext.len();
         if !self.encrypted {
             self.output.extend_from_slice(plaintext);
         } else if let Err(error) = self.pipe.send(plaintext) {
@@ -144,12 +151,18 @@ impl Conn {
 
     /// Everything to be sent now.
     pub fn take_output(&mut self) -> Vec<u8> {
+        self.queued = 0;
         if self.encrypted
             && let Err(error) = self.pipe.take_ciphertext(&mut self.output)
         {
             tracing::error!(%error, "encrypting_failed");
         }
         std::mem::take(&mut self.output)
+    }
+
+    /// Bytes the peer has not taken: with the kernel, or queued behind those.
+    pub fn waiting(&self) -> usize {
+        self.in_flight + self.queued
     }
 
     /// Takes a sent buffer back, unless it grew large for one burst.

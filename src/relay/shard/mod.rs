@@ -10,6 +10,8 @@
 
 mod conn;
 mod page;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -93,7 +95,7 @@ pub struct Shard {
     exchange: Exchange,
     conns: HashMap<StreamId, Conn>,
     webs: HashMap<StreamId, WebSide>,
-    /// Connections per address that have not become links.
+    /// Connections per address (of IPv6, per network) that have not become links.
     visitors: HashMap<IpAddr, usize>,
     outgoing: Vec<Outgoing>,
     pending: VecDeque<Outgoing>,
@@ -218,6 +220,14 @@ impl Shard {
                     self.web_ended(stream);
                 }
             }
+            Completion::SendFailed { stream, error } => {
+                tracing::debug!(%error, "stream_failed");
+                if self.conns.contains_key(&stream) {
+                    self.drop_conn(stream);
+                } else {
+                    self.web_is_deaf(stream);
+                }
+            }
         }
     }
 
@@ -230,7 +240,7 @@ impl Shard {
     ) {
         self.setting.counters.accepted.up();
         let address = PeerAddress::new(peer);
-        let visitors = self.visitors.entry(address.ip()).or_default();
+        let visitors = self.visitors.entry(address.neighbourhood()).or_default();
         if *visitors >= CONNECTIONS_PER_ADDRESS_MAX {
             tracing::info!(%address, limit = CONNECTIONS_PER_ADDRESS_MAX, "too_many_connections");
             self.setting.counters.closed_for_fault.up();
@@ -249,11 +259,10 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(&stream) else {
             return;
         };
-        if progress == Progress::Open && conn.is_fresh_link() {
+        if progress != Progress::Handshaking && conn.is_fresh_link() {
             let address = conn.address;
             conn.stage = Stage::Link;
             self.setting.counters.arriving.down();
-            self.no_visitor(address);
             self.exchange.add(self.peer(stream), address, None, now);
         }
         let Some(conn) = self.conns.get_mut(&stream) else {
@@ -332,11 +341,13 @@ impl Shard {
 
     fn link_bytes(&mut self, stream: StreamId, plaintext: &[u8], now: Moment) {
         let peer = self.peer(stream);
-        if let Err(error) = self
+        match self
             .exchange
             .receive(peer, plaintext, now, &mut self.outgoing)
         {
-            self.fault(stream, &error);
+            Err(error) => self.fault(stream, &error),
+            Ok(()) if self.exchange.has_said_hello(peer) => self.no_visitor(stream),
+            Ok(()) => {}
         }
     }
 
@@ -378,7 +389,6 @@ impl Shard {
         };
         let address = conn.address;
         conn.stage = Stage::Socket(websocket::Reader::default());
-        self.no_visitor(address);
         self.say(stream, &answer::switch(&key));
         self.exchange.add(peer, address, Some(role), now);
         self.plain(stream, &mut early, Progress::Open, now);
@@ -452,8 +462,8 @@ impl Shard {
     fn flush(&mut self, stream: StreamId) {
         if self.ring.is_sending(stream) {
             let peer = self.peer(stream);
-            let in_flight = self.conns.get(&stream).map_or(0, |conn| conn.in_flight);
-            if let Err(error) = self.exchange.check_backlog(peer, in_flight) {
+            let waiting = self.conns.get(&stream).map_or(0, Conn::waiting);
+            if let Err(error) = self.exchange.check_backlog(peer, waiting) {
                 self.fault(stream, &error);
             }
             return;
@@ -597,16 +607,11 @@ impl Shard {
             return;
         };
         let stage = std::mem::replace(&mut conn.stage, Stage::Done);
-        let address = conn.address;
         conn.since = self.setting.clock.moment();
         conn.end();
         match stage {
-            Stage::Head(_) => {
-                self.setting.counters.arriving.down();
-                self.no_visitor(address);
-            }
+            Stage::Head(_) => self.setting.counters.arriving.down(),
             Stage::Upgrading { .. } => {
-                self.no_visitor(address);
                 let channels = Vec::new();
                 self.outgoing
                     .push(Outgoing::ToHub(Event::Left { peer, channels }));
@@ -617,7 +622,6 @@ impl Shard {
             }
             Stage::Page { web } => {
                 self.setting.counters.pages.down();
-                self.no_visitor(address);
                 self.webs.remove(&web);
                 self.ring.close(web);
             }
@@ -628,6 +632,7 @@ impl Shard {
     /// Closes at once.
     fn drop_conn(&mut self, stream: StreamId) {
         self.leave(stream);
+        self.no_visitor(stream);
         self.conns.remove(&stream);
         self.ring.close(stream);
     }
@@ -643,7 +648,6 @@ impl Shard {
             conn.since = self.setting.clock.moment();
             conn.end();
             debug_assert!(!conn.is_peer());
-            self.no_visitor(address);
             if was_upgrading {
                 tracing::info!(%address, "ticket_refused");
             }
@@ -659,11 +663,19 @@ impl Shard {
         }
     }
 
-    fn no_visitor(&mut self, address: PeerAddress) {
-        if let Some(count) = self.visitors.get_mut(&address.ip()) {
+    /// A connection became a link, or is gone.
+    fn no_visitor(&mut self, stream: StreamId) {
+        let Some(conn) = self.conns.get_mut(&stream) else {
+            return;
+        };
+        if !std::mem::replace(&mut conn.is_visitor, false) {
+            return;
+        }
+        let from = conn.address.neighbourhood();
+        if let Some(count) = self.visitors.get_mut(&from) {
             *count -= 1;
             if *count == 0 {
-                self.visitors.remove(&address.ip());
+                self.visitors.remove(&from);
             }
         }
     }

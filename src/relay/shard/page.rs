@@ -18,6 +18,8 @@ pub(super) struct WebSide {
     output: Vec<u8>,
     /// It sends no more.
     ended: bool,
+    /// It takes no more: what the browser still sends is for nobody.
+    deaf: bool,
     /// It was told to wait: the browser reads slowly.
     held: bool,
 }
@@ -54,6 +56,7 @@ impl Shard {
                 front,
                 output,
                 ended: false,
+                deaf: false,
                 held: false,
             },
         );
@@ -68,7 +71,9 @@ impl Shard {
         };
         let web = *web;
         if let Some(side) = self.webs.get_mut(&web) {
-            side.output.extend_from_slice(plaintext);
+            if !side.deaf {
+                side.output.extend_from_slice(plaintext);
+            }
             self.flush_web(web);
         }
     }
@@ -125,6 +130,18 @@ impl Shard {
         side.ended = true;
         let front = side.front;
         self.flush(front);
+    }
+
+    /// The web side answered without hearing the browser out, and closed. Its answer is still to
+    /// be received.
+    pub(super) fn web_is_deaf(&mut self, web: StreamId) {
+        let Some(side) = self.webs.get_mut(&web) else {
+            return;
+        };
+        side.deaf = true;
+        side.output = Vec::new();
+        let front = side.front;
+        self.go_on_receiving(front);
     }
 
     fn flush_web(&mut self, web: StreamId) {

@@ -1,0 +1,157 @@
+//! What a peer's behaviour costs others. How whole sessions go is the simulator's business.
+
+use super::event::{Answer, Order};
+use super::*;
+use crate::control::Reply;
+use crate::domain::limits::{
+    ENTRIES_PER_SESSION_MAX, TICKETS_TO_COME_BACK_MAX, TICKETS_WITH_KEY_MAX,
+};
+use crate::domain::text::label;
+use crate::domain::turned::TurnedReason;
+use crate::domain::{Facts, PeerAddress, Text, Token};
+use crate::link::VERSION;
+use crate::link::message::{FromCustomer, Hello, HelloTag, Purpose};
+
+#[derive(Default)]
+struct World {
+    hub: Hub,
+    drawn: u64,
+}
+
+impl World {
+    /// One event; everything is on record at once.
+    fn step(&mut self, event: Event) -> Vec<Effect> {
+        let drawn = &mut self.drawn;
+        let mut random = |buffer: &mut [u8]| {
+            for byte in buffer {
+                // Knuth's generator; its upper bits are the good ones.
+                *drawn = drawn
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                [*byte, ..] = drawn.to_be_bytes();
+            }
+        };
+        let mut turn = Turn {
+            now: Now::default(),
+            random: &mut random,
+        };
+        self.hub.handle(event, &mut turn);
+        let mut effects = self.hub.take_effects();
+        if let Some(Effect::Record { number, .. }) = effects.first() {
+            let through = *number;
+            self.hub.handle(Event::Recorded { through }, &mut turn);
+            effects.extend(self.hub.take_effects());
+        }
+        effects
+    }
+
+    fn key(&mut self) -> Token {
+        let order = Order::CreateKey {
+            account: AccountId(1),
+            name: label("Ana"),
+            seconds: None,
+        };
+        let made = self.step(Event::Order { id: 1, order });
+        let key = made.into_iter().find_map(|effect| match effect {
+            Effect::Answer {
+                answer: Answer::Key { ak, .. },
+                ..
+            } => Some(ak),
+            _ => None,
+        });
+        key.expect("a key was made")
+    }
+
+    fn customer(&mut self, slot: u32) -> PeerId {
+        let ak = self.key();
+        let peer = PeerId {
+            shard: 0,
+            slot,
+            generation: 0,
+        };
+        let hello = Hello {
+            tag: HelloTag::Hello,
+            versions: (VERSION, VERSION),
+            program: label("test"),
+            purpose: Purpose::Start {
+                key: Some(Text::try_from(ak.reveal().as_str()).unwrap()),
+                facts: Facts::default(),
+                puzzle: None,
+            },
+        };
+        self.step(Event::Hello {
+            peer,
+            address: PeerAddress::new("192.0.2.1:1".parse().unwrap()),
+            by_link: true,
+            hello: Box::new(hello),
+        });
+        assert!(self.hub.peers.who(peer).is_some(), "was not let in");
+        peer
+    }
+
+    fn ask_for_ticket(&mut self, holder: TicketHolder) -> Reply {
+        let order = Order::IssueTicket(holder);
+        let answered = self.step(Event::Order { id: 1, order });
+        let reply = answered.into_iter().find_map(|effect| match effect {
+            Effect::Answer {
+                answer: Answer::Reply(reply),
+                ..
+            } => Some(reply),
+            _ => None,
+        });
+        reply.expect("orders are answered")
+    }
+}
+
+#[test]
+fn a_customer_who_fills_the_log_ends_its_own_session_before_the_store_refuses_a_line() {
+    let mut world = World::default();
+    let peer = world.customer(1);
+    let (mut lines, mut ended) = (0, false);
+    for _ in 0..ENTRIES_PER_SESSION_MAX + 10 {
+        let message = FromCustomer::StopSharing;
+        for effect in world.step(Event::FromCustomer { peer, message }) {
+            let Effect::Record { records, .. } = effect else {
+                continue;
+            };
+            for record in records {
+                match record {
+                    Record::Entry { entry, .. } => lines = lines.max(entry.number),
+                    Record::Ended { reason, .. } => ended = reason == EndReason::Limit,
+                    _ => {}
+                }
+            }
+        }
+    }
+    assert!(ended);
+    assert!(lines as usize <= ENTRIES_PER_SESSION_MAX, "{lines} lines");
+}
+
+#[test]
+fn strangers_cannot_use_up_the_tickets_of_customers_with_a_key_or_of_consoles() {
+    let mut world = World::default();
+    let ak = world.key();
+    let to_come_back = TicketHolder::Customer { ak: None };
+    let with_key = TicketHolder::Customer { ak: Some(ak) };
+    let console = TicketHolder::Console {
+        account: AccountId(1),
+        name: label("Ana"),
+        sign_in: Fingerprint::of(b"a sign-in"),
+    };
+    for (holder, most) in [
+        (to_come_back, TICKETS_TO_COME_BACK_MAX),
+        (with_key, TICKETS_WITH_KEY_MAX),
+    ] {
+        while world.hub.tickets.len() < most {
+            let reply = world.ask_for_ticket(holder.clone());
+            assert!(matches!(reply, Reply::Ticket { .. }), "{reply:?}");
+        }
+        let reply = world.ask_for_ticket(holder);
+        assert!(
+            matches!(reply, Reply::Turned(TurnedReason::Full)),
+            "{reply:?}"
+        );
+    }
+    let reply = world.ask_for_ticket(console);
+    assert!(matches!(reply, Reply::Ticket { .. }), "{reply:?}");
+}
