@@ -207,12 +207,14 @@ impl Exchange {
         dirty
     }
 
-    /// Whole frames to send to a peer.
+    /// Whole frames to send to a peer that has taken all it was given before.
     pub fn take_output(&mut self, id: PeerId) -> Vec<u8> {
-        self.peers
-            .get_mut(&id)
-            .map(|peer| peer.link.take_output())
-            .unwrap_or_default()
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return Vec::new();
+        };
+        let talks = matches!(peer.stage, Stage::Talking(_));
+        peer.caught_up |= talks && !peer.link.has_output();
+        peer.link.take_output()
     }
 
     /// Whether the connection is to be closed once its output is sent.

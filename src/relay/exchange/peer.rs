@@ -58,6 +58,8 @@ pub(super) struct Peer {
     pub budget: Budget,
     /// To be closed once its output is sent.
     pub leaving: bool,
+    /// Has once taken everything there was.
+    pub caught_up: bool,
     /// When that was first seen by [`Self::tick`].
     leaving_since: Option<Moment>,
 }
@@ -80,6 +82,7 @@ impl Peer {
             early: HashMap::new(),
             budget: Budget::new(now),
             leaving: false,
+            caught_up: false,
             leaving_since: None,
         }
     }
@@ -129,8 +132,8 @@ impl Peer {
     /// What is sent to it at once when it comes, besides what follows.
     pub fn replay_bytes_max(&self) -> usize {
         match self.stage {
-            Stage::Talking(Role::Console) => CONSOLE_REPLAY_BYTES_MAX,
-            Stage::Talking(Role::Customer) | Stage::Hello { .. } => 0,
+            Stage::Talking(Role::Console) if !self.caught_up => CONSOLE_REPLAY_BYTES_MAX,
+            Stage::Talking(_) | Stage::Hello { .. } => 0,
         }
     }
 
