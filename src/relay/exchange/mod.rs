@@ -15,7 +15,7 @@ mod peer;
 
 use std::collections::HashMap;
 
-use self::peer::{Peer, Route, Stage};
+use self::peer::{CREDIT_CRUMB_BYTES, Peer, Route, Stage};
 use super::hub::event::Tap;
 use super::hub::{Effect, Event, PeerId, Role};
 use crate::domain::{Moment, PeerAddress};
@@ -162,7 +162,16 @@ impl Exchange {
             } => {
                 let peer = self.peers.get_mut(&id)?;
                 let stands = Channel::resumed(acknowledged, send_from, receive_from);
-                peer.open(channel, stands, Route { to, tap }, &announcement);
+                peer.open(
+                    channel,
+                    stands,
+                    Route {
+                        to,
+                        tap,
+                        credited: 0,
+                    },
+                    &announcement,
+                );
                 self.dirty.push(id);
                 None
             }
@@ -299,11 +308,15 @@ impl Exchange {
     fn credit(&mut self, from: PeerId, channel: u16, up_to: u64, outgoing: &mut Vec<Outgoing>) {
         let Some(route) = self
             .peers
-            .get(&from)
-            .and_then(|peer| peer.routes.get(&channel))
+            .get_mut(&from)
+            .and_then(|peer| peer.routes.get_mut(&channel))
         else {
             return;
         };
+        if route.credited > 0 && up_to < route.credited + CREDIT_CRUMB_BYTES {
+            return;
+        }
+        route.credited = up_to;
         let (to, channel) = route.to;
         if to.shard != from.shard {
             let content = Content::Credit(up_to);
@@ -352,7 +365,7 @@ impl Peer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::limits::{LINGER_MAX, LOG_BYTES_KEPT_MAX};
+    use crate::domain::limits::{LINGER_MAX, LOG_BYTES_KEPT_MAX, WINDOW_BYTES};
     use crate::link::frame::{FrameKind, push_frame};
 
     const PEER: PeerId = PeerId {
@@ -383,6 +396,35 @@ mod tests {
             }
             assert_eq!(exchange.check_backlog(PEER, 0), taken, "{role:?}");
         }
+    }
+
+    #[test]
+    fn credit_that_is_given_over_and_over_does_not_reach_the_other_side() {
+        let mut exchange = Exchange::default();
+        let now = Moment::default();
+        let address = PeerAddress::new("192.0.2.1:1".parse().unwrap());
+        exchange.add(PEER, address, Some(Role::Customer), now);
+        let peer = exchange.peers.get_mut(&PEER).unwrap();
+        peer.link.open(1, 0, 0);
+        let elsewhere = PeerId { shard: 1, ..PEER };
+        let route = Route {
+            to: (elsewhere, 1),
+            tap: None,
+            credited: 0,
+        };
+        peer.routes.insert(1, route);
+        let mut bytes = Vec::new();
+        for _ in 0..1_000 {
+            push_frame(
+                &mut bytes,
+                FrameKind::Credit,
+                1,
+                &WINDOW_BYTES.to_be_bytes(),
+            );
+        }
+        let mut outgoing = Vec::new();
+        let taken = exchange.receive(PEER, &bytes, now, &mut outgoing);
+        assert_eq!((taken, outgoing.len()), (Ok(()), 1));
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::budget::Budget;
-use crate::domain::limits::{CONSOLE_REPLAY_BYTES_MAX, HELLO_WITHIN, LINGER_MAX};
+use crate::domain::limits::{
+    CONSOLE_REPLAY_BYTES_MAX, CREDIT_STEP_BYTES, HELLO_WITHIN, LINGER_MAX,
+};
 use crate::domain::{Moment, PeerAddress};
 use crate::link::channel::Channel;
 use crate::link::connection::Assembler;
@@ -27,6 +29,12 @@ pub(super) enum Stage {
     Talking(Role),
 }
 
+/// A channel's credit goes on in steps of at least this many bytes, the first one as it comes: who
+/// gives it in crumbs must not fill the other side's link with them.
+pub(super) const CREDIT_CRUMB_BYTES: u64 = 4 * 1024;
+// A receiver that renews as it should never waits here.
+const _: () = assert!(CREDIT_CRUMB_BYTES < CREDIT_STEP_BYTES);
+
 /// Where a channel's data goes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Route {
@@ -34,6 +42,8 @@ pub(super) struct Route {
     pub to: (PeerId, u16),
     /// Recorded here.
     pub tap: Option<Tap>,
+    /// The last credit that went back along it; 0 before the first.
+    pub credited: u64,
 }
 
 /// What came for a channel that is about to open: the hub tells one side of a route after the
