@@ -33,7 +33,9 @@ impl Log {
         if self.shown.contains(&line) {
             return false;
         }
-        let kept = self.shown.partition_point(|(number, _)| *number < entry.number);
+        let kept = self
+            .shown
+            .partition_point(|(number, _)| *number < entry.number);
         self.shown.truncate(kept);
         if self.shown.len() == ENTRIES_REPLAYED_MAX {
             self.shown.pop_front();
