@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jumpgate::control::request::TicketHolder;
 use jumpgate::domain::limits::{CREDIT_STEP_BYTES, WINDOW_BYTES};
 use jumpgate::domain::token::Fingerprint;
 use jumpgate::domain::{AccountId, Entry, Label, Moment, PromptId, SessionId, ShellId};
 use jumpgate::domain::{Token, text::label};
-use jumpgate::control::request::TicketHolder;
 use jumpgate::link::connection::{Assembler, decode};
 use jumpgate::link::frame::split_frame;
 use jumpgate::link::message::{
@@ -142,7 +142,11 @@ impl Console {
         }
         self.link = None;
         self.channels.clear();
-        for terminal in self.tabs.values_mut().flat_map(|tab| tab.terminals.values_mut()) {
+        for terminal in self
+            .tabs
+            .values_mut()
+            .flat_map(|tab| tab.terminals.values_mut())
+        {
             terminal.channel = None;
         }
         if self.stage != Stage::Closed {
@@ -156,7 +160,9 @@ impl Console {
     }
 
     pub fn take_output(&mut self) -> Vec<u8> {
-        self.link.as_mut().map_or_else(Vec::new, |(link, _)| link.take_output())
+        self.link
+            .as_mut()
+            .map_or_else(Vec::new, |(link, _)| link.take_output())
     }
 
     pub fn received(&mut self, bytes: &[u8], now: Moment) {
@@ -172,7 +178,9 @@ impl Console {
     }
 
     fn take(&mut self, bytes: &[u8], now: Moment) -> Result<(), LinkError> {
-        let Some((_, assembler)) = &mut self.link else { return Ok(()) };
+        let Some((_, assembler)) = &mut self.link else {
+            return Ok(());
+        };
         let input = assembler.join(bytes);
         let mut rest = &input[..];
         while let Some((frame, taken)) = split_frame(rest)? {
@@ -235,14 +243,18 @@ impl Console {
                 if log.last().is_some_and(|last| last.number + 1 < first) {
                     log.clear();
                 }
-                entries.into_iter().for_each(|entry| self.entry(session, entry));
+                entries
+                    .into_iter()
+                    .for_each(|entry| self.entry(session, entry));
             }
             ToConsole::Entry { session, entry } => self.entry(session, entry),
             ToConsole::Recorded { session, number } => {
                 let tab = self.tab(session);
                 tab.recorded = tab.recorded.max(number);
             }
-            ToConsole::Asking { session, prompt, .. } => self.tab(session).asking = Some(prompt),
+            ToConsole::Asking {
+                session, prompt, ..
+            } => self.tab(session).asking = Some(prompt),
             ToConsole::AskOver { session, prompt } => {
                 let tab = self.tab(session);
                 tab.asking = tab.asking.filter(|asking| *asking != prompt);
@@ -267,7 +279,9 @@ impl Console {
     }
 
     fn tab(&mut self, session: SessionId) -> &mut Tab {
-        self.tabs.get_mut(&session).expect("a session that was shown before")
+        self.tabs
+            .get_mut(&session)
+            .expect("a session that was shown before")
     }
 
     fn entry(&mut self, session: SessionId, entry: Entry) {
@@ -285,7 +299,10 @@ impl Console {
         self.channels.insert(channel, tap);
         let (link, _) = self.link.as_mut().expect("a message came by it");
         assert!(link.open(channel, send_from, receive_from));
-        let tab = self.tabs.get_mut(&tap.session).expect("a session that was shown before");
+        let tab = self
+            .tabs
+            .get_mut(&tap.session)
+            .expect("a session that was shown before");
         if !tab.terminals.contains_key(&tap.shell) {
             self.missed.push((tap, receive_from));
             self.typed_elsewhere.push((tap, send_from));
@@ -301,7 +318,11 @@ impl Console {
             over: false,
             shows: true,
         });
-        assert!(!terminal.over, "{}: {tap:?} goes on after its end", self.name);
+        assert!(
+            !terminal.over,
+            "{}: {tap:?} goes on after its end",
+            self.name
+        );
         if receive_from > terminal.received {
             self.missed.push((tap, receive_from));
             terminal.received = receive_from;
@@ -323,7 +344,10 @@ impl Console {
     }
 
     fn unplug(&mut self, session: SessionId, shell: ShellId) {
-        let terminal = self.tabs.get_mut(&session).and_then(|tab| tab.terminals.get_mut(&shell));
+        let terminal = self
+            .tabs
+            .get_mut(&session)
+            .and_then(|tab| tab.terminals.get_mut(&shell));
         if let Some(channel) = terminal.and_then(|terminal| terminal.channel.take()) {
             self.channels.remove(&channel);
             if let Some((link, _)) = &mut self.link {
@@ -355,7 +379,9 @@ impl Console {
 
     pub fn terminal(&mut self, tap: Tap) -> &mut Terminal {
         let tab = self.tabs.get_mut(&tap.session).expect("its tab is open");
-        tab.terminals.get_mut(&tap.shell).expect("its terminal is there")
+        tab.terminals
+            .get_mut(&tap.shell)
+            .expect("its terminal is there")
     }
 
     pub fn terminals(&self) -> impl Iterator<Item = (Tap, &Terminal)> {
@@ -373,7 +399,11 @@ impl Console {
             let terminal = self.terminal(tap);
             let waiting = usize::try_from(terminal.received - terminal.shown).unwrap();
             if terminal.shows && waiting > 0 {
-                let count = if random.percent(50) { waiting } else { 1 + random.below(waiting) };
+                let count = if random.percent(50) {
+                    waiting
+                } else {
+                    1 + random.below(waiting)
+                };
                 terminal.shown += count as u64;
                 self.grant(tap);
             }
@@ -381,14 +411,19 @@ impl Console {
     }
 
     pub fn is_busy(&self) -> bool {
-        self.terminals().any(|(_, terminal)| terminal.shows && terminal.shown < terminal.received)
+        self.terminals()
+            .any(|(_, terminal)| terminal.shows && terminal.shown < terminal.received)
     }
 
     fn grant(&mut self, tap: Tap) {
         let terminal = self.terminal(tap);
-        let Some(channel) = terminal.channel else { return };
+        let Some(channel) = terminal.channel else {
+            return;
+        };
         let (shown, granted) = (terminal.shown, terminal.granted);
-        let Some((link, _)) = &mut self.link else { return };
+        let Some((link, _)) = &mut self.link else {
+            return;
+        };
         let reached = link.channel(channel).map_or(0, |open| open.received());
         let up_to = shown.min(reached) + WINDOW_BYTES;
         if up_to >= granted + CREDIT_STEP_BYTES {
@@ -403,17 +438,27 @@ impl Console {
         if terminal.over {
             return;
         }
-        let bytes = terminal.stream.1.bytes(terminal.typed, most.min(terminal.input.room()));
+        let bytes = terminal
+            .stream
+            .1
+            .bytes(terminal.typed, most.min(terminal.input.room()));
         terminal.typed += bytes.len() as u64;
         terminal.input.push(&bytes);
         self.pump(tap);
     }
 
     fn pump(&mut self, tap: Tap) {
-        let Some((link, _)) = &mut self.link else { return };
+        let Some((link, _)) = &mut self.link else {
+            return;
+        };
         let tab = self.tabs.get_mut(&tap.session).expect("its tab is open");
-        let terminal = tab.terminals.get_mut(&tap.shell).expect("its terminal is there");
-        let Some(channel) = terminal.channel else { return };
+        let terminal = tab
+            .terminals
+            .get_mut(&tap.shell)
+            .expect("its terminal is there");
+        let Some(channel) = terminal.channel else {
+            return;
+        };
         loop {
             let sent = link.send(channel, terminal.input.unsent(10_000));
             if sent == 0 {

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use jumpgate::agent::{Customer, Effect, End};
+use jumpgate::domain::Token;
 use jumpgate::domain::entry::What;
+use jumpgate::domain::text::label;
 use jumpgate::domain::turned::{KeyText, PuzzleAnswer};
 use jumpgate::domain::{Entry, Facts, LongText, Moment, PeerAddress, SessionId, ShellId, Text};
-use jumpgate::domain::Token;
-use jumpgate::domain::text::label;
 use jumpgate::relay::hub::PeerId;
 use jumpgate::relay::hub::event::Tap;
 
@@ -108,13 +108,21 @@ impl CustomerEnd {
     /// Bytes came. False closes the link.
     pub fn received(&mut self, bytes: &[u8], now: Moment) {
         let received = self.agent.received(bytes, now);
-        assert_eq!(received, Ok(()), "{}: the relay broke the protocol", self.name);
+        assert_eq!(
+            received,
+            Ok(()),
+            "{}: the relay broke the protocol",
+            self.name
+        );
         self.follow(now);
     }
 
     /// Time passed. False if the link has to be closed.
     pub fn tick(&mut self, now: Moment) -> bool {
-        let due = self.agent.deadline().is_some_and(|deadline| deadline <= now);
+        let due = self
+            .agent
+            .deadline()
+            .is_some_and(|deadline| deadline <= now);
         if !due || self.over.is_some() {
             return true;
         }
@@ -138,14 +146,22 @@ impl CustomerEnd {
     pub fn stop(&mut self, now: Moment) {
         self.agent.stop();
         self.follow(now);
-        assert!(self.ptys.is_empty(), "{}: a shell survives stopping", self.name);
+        assert!(
+            self.ptys.is_empty(),
+            "{}: a shell survives stopping",
+            self.name
+        );
         self.consents = false;
     }
 
     pub fn leave(&mut self, now: Moment) {
         self.agent.leave(now);
         self.follow(now);
-        assert!(self.ptys.is_empty(), "{}: a shell survives leaving", self.name);
+        assert!(
+            self.ptys.is_empty(),
+            "{}: a shell survives leaving",
+            self.name
+        );
         self.consents = false;
     }
 
@@ -155,7 +171,11 @@ impl CustomerEnd {
             let pty = self.ptys.get_mut(&shell).unwrap();
             let room = self.agent.shell_room(shell);
             let most = usize::try_from(pty.to_make).unwrap().min(room);
-            let count = if random.percent(50) { most } else { random.below(most + 1) };
+            let count = if random.percent(50) {
+                most
+            } else {
+                random.below(most + 1)
+            };
             if count > 0 {
                 let bytes = pty.stream.0.bytes(pty.made, count);
                 pty.made += count as u64;
@@ -164,7 +184,11 @@ impl CustomerEnd {
             }
             let waiting = usize::try_from(pty.given - pty.taken).unwrap();
             if pty.reads && waiting > 0 {
-                let count = if random.percent(50) { waiting } else { 1 + random.below(waiting) };
+                let count = if random.percent(50) {
+                    waiting
+                } else {
+                    1 + random.below(waiting)
+                };
                 pty.taken += count as u64;
                 self.agent.shell_took(shell, count);
             }
@@ -225,7 +249,11 @@ impl CustomerEnd {
             }
             Effect::PromptOver(_) => self.is_asked = false,
             Effect::OpenShell { shell, .. } => {
-                assert!(self.consents, "{}: a shell opens without consent", self.name);
+                assert!(
+                    self.consents,
+                    "{}: a shell opens without consent",
+                    self.name
+                );
                 let session = self.session.expect("the world told it at the join");
                 let tap = Tap { session, shell };
                 let pty = Pty {
@@ -241,7 +269,10 @@ impl CustomerEnd {
                 self.agent.shell_started(shell);
             }
             Effect::Input { shell, bytes } => {
-                let pty = self.ptys.get_mut(&shell).expect("input is for a shell that runs");
+                let pty = self
+                    .ptys
+                    .get_mut(&shell)
+                    .expect("input is for a shell that runs");
                 pty.stream.1.check(pty.given, &bytes, &self.name);
                 pty.given += bytes.len() as u64;
             }
@@ -250,7 +281,11 @@ impl CustomerEnd {
             }
             Effect::Solve { challenge, bits } => self.puzzle = Some((challenge, bits)),
             Effect::Over(end) => {
-                assert!(self.ptys.is_empty(), "{}: a shell survives the end", self.name);
+                assert!(
+                    self.ptys.is_empty(),
+                    "{}: a shell survives the end",
+                    self.name
+                );
                 self.over = Some(end);
             }
         }

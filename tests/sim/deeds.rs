@@ -47,7 +47,12 @@ impl Sim {
         self.consoles[console].create_key(seconds);
         self.flush_console(console);
         self.run_until_idle();
-        self.consoles[console].keys.last().expect("a key was made").0.clone()
+        self.consoles[console]
+            .keys
+            .last()
+            .expect("a key was made")
+            .0
+            .clone()
     }
 
     /// A customer waits in the queue of `console`.
@@ -71,7 +76,12 @@ impl Sim {
     }
 
     pub fn accept(&mut self, call: Call) {
-        self.say(call, &FromConsole::Accept { session: call.session });
+        self.say(
+            call,
+            &FromConsole::Accept {
+                session: call.session,
+            },
+        );
         assert_eq!(self.status(call), Some(Status::InProgress));
     }
 
@@ -121,7 +131,10 @@ impl Sim {
     }
 
     pub fn pty(&mut self, call: Call, shell: ShellId) -> &mut Pty {
-        self.customers[call.customer].ptys.get_mut(&shell).expect("the shell runs")
+        self.customers[call.customer]
+            .ptys
+            .get_mut(&shell)
+            .expect("the shell runs")
     }
 
     pub fn terminal(&mut self, call: Call, shell: ShellId) -> &mut Terminal {
@@ -154,7 +167,9 @@ impl Sim {
         self.heal();
         for console in &mut self.consoles {
             for tab in console.tabs.values_mut() {
-                tab.terminals.values_mut().for_each(|terminal| terminal.shows = true);
+                tab.terminals
+                    .values_mut()
+                    .for_each(|terminal| terminal.shows = true);
             }
         }
         for customer in &mut self.customers {
@@ -171,9 +186,15 @@ impl Sim {
         }
         self.advance(Duration::from_secs(12));
         self.forget_wires();
-        assert!(self.relay.is_idle(), "something still waits inside the relay");
+        assert!(
+            self.relay.is_idle(),
+            "something still waits inside the relay"
+        );
         for (peer, wire) in &self.relay.wires {
-            assert!(!wire.has_down() && !wire.is_sending(), "{peer:?} has not read everything");
+            assert!(
+                !wire.has_down() && !wire.is_sending(),
+                "{peer:?} has not read everything"
+            );
             assert!(!wire.has_up(), "{peer:?} was not read");
         }
         for index in 0..self.customers.len() {
@@ -191,19 +212,39 @@ impl Sim {
         };
         let saved = &self.relay.store.sessions[&session];
         if saved.ended || customer.over.is_some() {
-            assert!(customer.ptys.is_empty(), "{}: a shell survives its session", customer.name);
+            assert!(
+                customer.ptys.is_empty(),
+                "{}: a shell survives its session",
+                customer.name
+            );
             return;
         }
-        assert!(customer.peer.is_some(), "{} is not connected", customer.name);
-        assert_eq!(customer.log, saved.entries, "{} has another log", customer.name);
+        assert!(
+            customer.peer.is_some(),
+            "{} is not connected",
+            customer.name
+        );
+        assert_eq!(
+            customer.log, saved.entries,
+            "{} has another log",
+            customer.name
+        );
         if self.restarts == 0 {
             let logged = chats(&customer.log);
             for text in &customer.chats {
-                assert!(logged.contains(&text.as_str()), "{}: '{text}' is lost", customer.name);
+                assert!(
+                    logged.contains(&text.as_str()),
+                    "{}: '{text}' is lost",
+                    customer.name
+                );
             }
         }
         if !saved.record.accepted {
-            assert!(customer.ptys.is_empty(), "{}: a shell survives hold", customer.name);
+            assert!(
+                customer.ptys.is_empty(),
+                "{}: a shell survives hold",
+                customer.name
+            );
         }
         let Some(console) = self.console_of(saved.record.owner) else {
             panic!("no console of {:?} is connected", saved.record.owner);
@@ -232,11 +273,19 @@ impl Sim {
             let saved = &self.relay.store.sessions[session];
             assert!(!saved.ended, "{}: {session} is over", console.name);
             let accepted = tab.status != Status::Waiting;
-            assert_eq!(accepted, saved.record.accepted, "{}: {session}", console.name);
+            assert_eq!(
+                accepted, saved.record.accepted,
+                "{}: {session}",
+                console.name
+            );
             if !accepted {
                 continue;
             }
-            assert!(saved.entries.ends_with(&tab.log), "{}: another log of {session}", console.name);
+            assert!(
+                saved.entries.ends_with(&tab.log),
+                "{}: another log of {session}",
+                console.name
+            );
             assert!(!tab.log.is_empty());
             for (shell, _) in tab.terminals.iter().filter(|(_, t)| !t.over) {
                 let runs = self.customers.iter().any(|customer| {
@@ -244,13 +293,21 @@ impl Sim {
                 });
                 let hostile = self.customers.iter().all(|c| c.session != Some(*session));
                 let (id, name) = (shell.0, &console.name);
-                assert!(runs || hostile, "{name}: shell {id} of {session} is shown, but over");
+                assert!(
+                    runs || hostile,
+                    "{name}: shell {id} of {session} is shown, but over"
+                );
             }
         }
         let theirs = self.relay.truth.living();
         let theirs = theirs
             .iter()
             .filter(|session| self.relay.truth.owner(**session) == Some(console.account));
-        assert_eq!(theirs.count(), console.tabs.len(), "{}: sessions missing", console.name);
+        assert_eq!(
+            theirs.count(),
+            console.tabs.len(),
+            "{}: sessions missing",
+            console.name
+        );
     }
 }

@@ -90,7 +90,10 @@ impl Sim {
 
     fn some_terminal(&mut self) -> Option<(usize, Tap)> {
         let console = self.some_console()?;
-        let taps: Vec<Tap> = self.consoles[console].terminals().map(|(tap, _)| tap).collect();
+        let taps: Vec<Tap> = self.consoles[console]
+            .terminals()
+            .map(|(tap, _)| tap)
+            .collect();
         Some((console, *self.random.pick(&taps)?))
     }
 
@@ -352,7 +355,10 @@ fn hostile(sim: &mut Sim) {
             1 => sim.add_hostile(Mask::Console),
             _ => {
                 sim.order_key(HOSTILE_ACCOUNT, 600);
-                let key = sim.hostile_keys.pop().unwrap_or_else(|| "1234567".to_owned());
+                let key = sim
+                    .hostile_keys
+                    .pop()
+                    .unwrap_or_else(|| "1234567".to_owned());
                 sim.add_hostile(Mask::Customer { key })
             }
         };

@@ -142,12 +142,15 @@ impl Relay {
 
     pub fn shards_with_mail(&self) -> impl Iterator<Item = usize> {
         let busy = self.shards.iter().enumerate();
-        busy.filter(|(_, shard)| !shard.mail.is_empty()).map(|(index, _)| index)
+        busy.filter(|(_, shard)| !shard.mail.is_empty())
+            .map(|(index, _)| index)
     }
 
     /// Whether anything waits inside the relay.
     pub fn is_idle(&self) -> bool {
-        self.events.is_empty() && self.shards_with_mail().next().is_none() && self.store.backlog() == 0
+        self.events.is_empty()
+            && self.shards_with_mail().next().is_none()
+            && self.store.backlog() == 0
     }
 
     /// The hub takes up to `most` events in one turn.
@@ -205,7 +208,9 @@ impl Relay {
     pub fn receive(&mut self, peer: PeerId, bytes: &[u8], now: Moment) {
         let index = usize::from(peer.shard);
         let mut outgoing = Vec::new();
-        let received = self.shards[index].exchange.receive(peer, bytes, now, &mut outgoing);
+        let received = self.shards[index]
+            .exchange
+            .receive(peer, bytes, now, &mut outgoing);
         for outgoing in outgoing {
             match outgoing {
                 Outgoing::ToHub(event) => self.events.push_back(event),
@@ -292,7 +297,9 @@ impl Relay {
     /// What was waiting for a socket may go on.
     pub fn flush_peer(&mut self, peer: PeerId) {
         let index = usize::from(peer.shard);
-        let Some(wire) = self.wires.get_mut(&peer) else { return };
+        let Some(wire) = self.wires.get_mut(&peer) else {
+            return;
+        };
         if wire.relay_closed || wire.is_sending() {
             return;
         }
@@ -316,7 +323,11 @@ impl Relay {
 
     fn check_queues(&self) {
         assert!(self.events.len() <= HUB_QUEUE_MAX);
-        assert!(self.shards.iter().all(|shard| shard.mail.len() <= SHARD_QUEUE_MAX));
+        assert!(
+            self.shards
+                .iter()
+                .all(|shard| shard.mail.len() <= SHARD_QUEUE_MAX)
+        );
     }
 
     fn fault(&mut self, peer: PeerId, error: LinkError) {

@@ -31,7 +31,11 @@ pub struct Store {
 
 impl Store {
     pub fn take(&mut self, number: u64, records: Vec<Record>) {
-        let expected = self.waiting.back().map_or(self.committed, |(last, _)| *last) + 1;
+        let expected = self
+            .waiting
+            .back()
+            .map_or(self.committed, |(last, _)| *last)
+            + 1;
         assert_eq!(number, expected, "batches are numbered without gaps");
         self.waiting.push_back((number, records));
     }
@@ -101,9 +105,15 @@ impl Store {
                 assert!(taken.is_none(), "a token was drawn twice");
             }
             Record::Started { session, ak } => {
-                let (key, used) = self.keys.get_mut(&ak.reveal()).expect("the key is on record");
+                let (key, used) = self
+                    .keys
+                    .get_mut(&ak.reveal())
+                    .expect("the key is on record");
                 assert!(!*used, "a key started two sessions");
-                assert!(session.started <= key.expires, "an expired key started a session");
+                assert!(
+                    session.started <= key.expires,
+                    "an expired key started a session"
+                );
                 assert_eq!(key.account, session.owner);
                 *used = true;
                 let saved = Saved {
@@ -115,10 +125,16 @@ impl Store {
                 self.sessions.insert(saved.record.session, saved);
             }
             Record::Entry { session, entry } => {
-                let saved = self.sessions.get_mut(&session).expect("its start is on record");
+                let saved = self
+                    .sessions
+                    .get_mut(&session)
+                    .expect("its start is on record");
                 let is_last_word =
                     *ended_here == Some(session) && matches!(entry.what, What::Ended { .. });
-                assert!(!saved.ended || is_last_word, "{session} goes on after its end: {entry:?}");
+                assert!(
+                    !saved.ended || is_last_word,
+                    "{session} goes on after its end: {entry:?}"
+                );
                 let last = saved.entries.last().map_or(0, |entry| entry.number);
                 assert_eq!(entry.number, last + 1, "{session} has a gap in its log");
                 saved.entries.push(entry);
@@ -130,16 +146,25 @@ impl Store {
                 next_shell,
                 at: _,
             } => {
-                let saved = self.sessions.get_mut(&session).expect("its start is on record");
+                let saved = self
+                    .sessions
+                    .get_mut(&session)
+                    .expect("its start is on record");
                 assert!(!saved.ended, "{session} changes after its end");
-                assert!(next_shell >= saved.record.next_shell, "a shell's number is used again");
+                assert!(
+                    next_shell >= saved.record.next_shell,
+                    "a shell's number is used again"
+                );
                 saved.was_accepted |= accepted;
                 saved.record.accepted = accepted;
                 saved.record.allowed = allowed;
                 saved.record.next_shell = next_shell;
             }
             Record::Ended { session, .. } => {
-                let saved = self.sessions.get_mut(&session).expect("its start is on record");
+                let saved = self
+                    .sessions
+                    .get_mut(&session)
+                    .expect("its start is on record");
                 assert!(!saved.ended, "{session} ends twice");
                 saved.ended = true;
                 *ended_here = Some(session);

@@ -19,7 +19,8 @@ impl Stream {
     }
 
     fn byte(self, offset: u64) -> u8 {
-        let [.., low] = (self.0.wrapping_add(offset.wrapping_mul(0x9d)) ^ (offset >> 8)).to_be_bytes();
+        let [.., low] =
+            (self.0.wrapping_add(offset.wrapping_mul(0x9d)) ^ (offset >> 8)).to_be_bytes();
         low
     }
 

@@ -88,7 +88,9 @@ impl Truth {
     }
 
     pub fn owner(&self, session: SessionId) -> Option<AccountId> {
-        self.sessions.get(&session).map(|handed| handed.record.owner)
+        self.sessions
+            .get(&session)
+            .map(|handed| handed.record.owner)
     }
 
     /// Sessions that are not over, as the hub sees it.
@@ -98,7 +100,9 @@ impl Truth {
     }
 
     pub fn is_living(&self, session: SessionId) -> bool {
-        self.sessions.get(&session).is_some_and(|handed| !handed.ended)
+        self.sessions
+            .get(&session)
+            .is_some_and(|handed| !handed.ended)
     }
 
     pub fn is_accepted(&self, session: SessionId) -> bool {
@@ -107,7 +111,9 @@ impl Truth {
     }
 
     pub fn entries(&self, session: SessionId) -> &[Entry] {
-        self.sessions.get(&session).map_or(&[], |handed| &handed.entries)
+        self.sessions
+            .get(&session)
+            .map_or(&[], |handed| &handed.entries)
     }
 
     pub fn open_routes(&self) -> usize {
@@ -139,14 +145,15 @@ impl Truth {
                     self.routes.retain(|(whose, _), _| whose != peer);
                     self.consoles.retain(|(whose, _), _| whose != peer);
                 }
-                Effect::Admit { .. }
-                | Effect::Transcript(_)
-                | Effect::Answer { .. } => {}
+                Effect::Admit { .. } | Effect::Transcript(_) | Effect::Answer { .. } => {}
             }
         }
         for tap in self.routes.values() {
             let handed = &self.sessions[&tap.session];
-            assert!(handed.consents_to_shells(), "{tap:?} is open without consent: {handed:?}");
+            assert!(
+                handed.consents_to_shells(),
+                "{tap:?} is open without consent: {handed:?}"
+            );
         }
         for (here, there) in &self.consoles {
             // Its other side may be closed already; while it is not, it must be the same shell.
@@ -164,7 +171,10 @@ impl Truth {
         }
         Stream::output(tap).check(offset, bytes, "transcript");
         let written = self.transcripts.entry(tap).or_default();
-        assert!(offset <= *written, "the transcript of {tap:?} misses bytes {written} to {offset}");
+        assert!(
+            offset <= *written,
+            "the transcript of {tap:?} misses bytes {written} to {offset}"
+        );
         *written = (*written).max(offset + bytes.len() as u64);
     }
 
@@ -197,7 +207,9 @@ impl Truth {
     }
 
     fn handed(&mut self, session: SessionId) -> &mut Handed {
-        self.sessions.get_mut(&session).expect("a session that was started")
+        self.sessions
+            .get_mut(&session)
+            .expect("a session that was started")
     }
 
     fn open(&mut self, at: (PeerId, u16), to: (PeerId, u16), tap: Option<Tap>, store: &Store) {
@@ -213,7 +225,10 @@ impl Truth {
             self.routes.insert(at, tap);
         }
         if let Some(known) = self.peers.get(&to.0) {
-            assert_eq!(*known, Known::Console(self.sessions[&tap.session].record.owner));
+            assert_eq!(
+                *known,
+                Known::Console(self.sessions[&tap.session].record.owner)
+            );
         }
         let saved = &store.sessions[&tap.session];
         let on_record = saved.record.allowed.contains(&Tool::Shell) && saved.was_accepted;
@@ -238,7 +253,11 @@ impl Truth {
     fn to_console(&self, account: AccountId, message: &ToConsole, store: &Store) {
         let own = |session: &SessionId| {
             let owner = self.owner(*session);
-            assert_eq!(owner, Some(account), "account {account:?} hears of {session}");
+            assert_eq!(
+                owner,
+                Some(account),
+                "account {account:?} hears of {session}"
+            );
         };
         // Whose acceptance is on record.
         let joined = |session: &SessionId| {
@@ -293,7 +312,10 @@ impl Truth {
             ToCustomer::Session { session, token, .. } => {
                 assert_eq!(joined, None, "a customer is joined twice");
                 self.check_token(session, &token);
-                assert!(store.sessions.contains_key(&session), "joined before it is on record");
+                assert!(
+                    store.sessions.contains_key(&session),
+                    "joined before it is on record"
+                );
                 self.peers.insert(peer, Known::Customer(Some(session)));
                 self.joined.insert(peer, session);
             }
@@ -319,7 +341,11 @@ impl Truth {
 
     fn check_token(&self, session: SessionId, token: &Token) {
         let resume = self.sessions[&session].record.resume;
-        assert_eq!(resume, token.fingerprint(), "a customer in somebody else's session");
+        assert_eq!(
+            resume,
+            token.fingerprint(),
+            "a customer in somebody else's session"
+        );
     }
 
     /// An entry that a side is shown is the one the recorder was given, and a step that changes
@@ -349,5 +375,8 @@ impl Truth {
 fn recorded(session: SessionId, number: u32, store: &Store) {
     let saved = &store.sessions[&session].entries;
     let last = saved.last().map_or(0, |entry| entry.number);
-    assert!(number <= last, "{session}: {number} is shown as recorded, {last} is the last");
+    assert!(
+        number <= last,
+        "{session}: {number} is shown as recorded, {last} is the last"
+    );
 }

@@ -203,8 +203,14 @@ impl Sim {
             wire.relay_closed = true;
         }
         self.orders.clear();
-        for console in self.consoles.iter_mut().filter(|c| c.stage == Stage::Asking) {
-            console.stage = Stage::Away { redial_at: self.now };
+        for console in self
+            .consoles
+            .iter_mut()
+            .filter(|c| c.stage == Stage::Asking)
+        {
+            console.stage = Stage::Away {
+                redial_at: self.now,
+            };
         }
         for customer in &mut self.customers {
             customer.waits_for_ticket = false;
@@ -238,7 +244,11 @@ impl Sim {
     /// Time passes, and whatever can happen meanwhile happens.
     pub fn advance(&mut self, wait: Duration) {
         let until = self.now + wait;
-        let step = if wait > Duration::from_secs(20) { 1_000 } else { 250 };
+        let step = if wait > Duration::from_secs(20) {
+            1_000
+        } else {
+            250
+        };
         while self.now < until {
             let left = until.since(self.now);
             self.now = self.now + left.min(Duration::from_millis(step));
@@ -310,7 +320,10 @@ impl Sim {
             if !std::mem::replace(&mut customer.waits_for_ticket, true) {
                 let ak = (!customer.agent.is_joined()).then_some(ak);
                 let holder = TicketHolder::Customer { ak };
-                self.order(Asked::Ticket(Who::Customer(index)), Order::IssueTicket(holder));
+                self.order(
+                    Asked::Ticket(Who::Customer(index)),
+                    Order::IssueTicket(holder),
+                );
             }
         }
         for index in 0..self.consoles.len() {
@@ -325,7 +338,10 @@ impl Sim {
                 }
                 console.stage = Stage::Asking;
                 let holder = console.holder();
-                self.order(Asked::Ticket(Who::Console(index)), Order::IssueTicket(holder));
+                self.order(
+                    Asked::Ticket(Who::Console(index)),
+                    Order::IssueTicket(holder),
+                );
             }
         }
     }
@@ -355,7 +371,12 @@ impl Sim {
                 self.relay.shard_turn(index, most, self.now);
             }
             Work::Up(peer) => {
-                let bytes = self.relay.wires.get_mut(&peer).unwrap().read_up(&mut self.random);
+                let bytes = self
+                    .relay
+                    .wires
+                    .get_mut(&peer)
+                    .unwrap()
+                    .read_up(&mut self.random);
                 self.relay.receive(peer, &bytes, self.now);
                 self.check_faults();
             }
@@ -425,7 +446,12 @@ impl Sim {
     }
 
     fn arrive(&mut self, peer: PeerId) {
-        let bytes = self.relay.wires.get_mut(&peer).unwrap().read_down(&mut self.random);
+        let bytes = self
+            .relay
+            .wires
+            .get_mut(&peer)
+            .unwrap()
+            .read_down(&mut self.random);
         self.relay.flush_peer(peer);
         match self.who_holds(peer) {
             Some(Who::Customer(index)) => {
@@ -465,7 +491,9 @@ impl Sim {
 
     /// Somebody closes the connection.
     pub fn close(&mut self, who: Who) {
-        let Some(peer) = self.peer_of(who) else { return };
+        let Some(peer) = self.peer_of(who) else {
+            return;
+        };
         self.relay.wire(peer).end_closed = true;
         self.end_learns(peer);
     }
@@ -474,7 +502,10 @@ impl Sim {
         for (id, answer) in std::mem::take(&mut self.relay.answers) {
             match (self.orders.remove(&id), answer) {
                 (Some(Asked::Key(account)), Answer::Key { digits, ak, .. }) => {
-                    assert!(self.relay.store.has_key(&ak), "a key not on record is shown");
+                    assert!(
+                        self.relay.store.has_key(&ak),
+                        "a key not on record is shown"
+                    );
                     let digits = digits.as_str().to_owned();
                     if account == HOSTILE_ACCOUNT {
                         self.hostile_keys.push(digits);
@@ -549,18 +580,34 @@ impl Sim {
     /// What a console starts behind, another one of the same representative has had.
     fn check_missed(&mut self, index: usize) {
         let furthest = |tap: Tap, of: fn(&Terminal) -> u64| {
-            let others = self.consoles.iter().enumerate().filter(|(at, _)| *at != index);
+            let others = self
+                .consoles
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| *at != index);
             let theirs = others.flat_map(|(_, console)| console.terminals());
-            theirs.filter(|(at, _)| *at == tap).map(|(_, t)| of(t)).max().unwrap_or(0)
+            theirs
+                .filter(|(at, _)| *at == tap)
+                .map(|(_, t)| of(t))
+                .max()
+                .unwrap_or(0)
         };
         let console = &self.consoles[index];
         for (tap, from) in &console.missed {
             let had = furthest(*tap, |terminal| terminal.shown);
-            assert!(*from <= had, "{}: {tap:?} goes on at {from}, {had} is missing", console.name);
+            assert!(
+                *from <= had,
+                "{}: {tap:?} goes on at {from}, {had} is missing",
+                console.name
+            );
         }
         for (tap, from) in &console.typed_elsewhere {
             let typed = furthest(*tap, |terminal| terminal.typed);
-            assert!(*from <= typed, "{}: {tap:?} took more than was typed", console.name);
+            assert!(
+                *from <= typed,
+                "{}: {tap:?} took more than was typed",
+                console.name
+            );
         }
         self.consoles[index].missed.clear();
         self.consoles[index].typed_elsewhere.clear();
@@ -574,7 +621,11 @@ impl Sim {
                 error,
                 LinkError::Silent | LinkError::NoHello | LinkError::DoesNotRead
             );
-            assert!(is_hostile || excused, "{:?}: {error}", self.owners.get(&peer));
+            assert!(
+                is_hostile || excused,
+                "{:?}: {error}",
+                self.owners.get(&peer)
+            );
         }
     }
 

@@ -129,8 +129,7 @@ impl Hub {
                 }
             } else {
                 for shell in case.shells.values_mut() {
-                    if shell.console.is_closing_at(peer)
-                    {
+                    if shell.console.is_closing_at(peer) {
                         shell.console = shell.console.lost(peer, channels);
                     }
                 }

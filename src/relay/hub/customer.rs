@@ -97,8 +97,7 @@ impl Hub {
         if case.customer != Some(peer) {
             // A replaced connection: what its channels knew was waited for.
             for shell in case.shells.values_mut() {
-                if shell.customer.is_closing_at(peer)
-                {
+                if shell.customer.is_closing_at(peer) {
                     shell.customer = shell.customer.lost(peer, channels);
                 }
             }

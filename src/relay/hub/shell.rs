@@ -217,7 +217,10 @@ mod tests {
         let ready = side.closed(OLD, 3, &stood(10, 50));
         assert_eq!(ready, Side::Ready(reached(10, 50)));
         // What is under way to it may still be lost with its connection.
-        assert_eq!(ready.lost(OLD, &[]).returned(None, 30), Side::Ready(reached(10, 30)));
+        assert_eq!(
+            ready.lost(OLD, &[]).returned(None, 30),
+            Side::Ready(reached(10, 30))
+        );
     }
 
     #[test]
@@ -225,7 +228,10 @@ mod tests {
         let lost = live().lost(OLD, &[(3, stood(10, 50))]);
         assert_eq!(lost, Side::Lost(reached(10, 50)));
         for (told, goes_on_at) in [(0, 10), (30, 30), (99, 50)] {
-            assert_eq!(lost.returned(None, told), Side::Ready(reached(10, goes_on_at)));
+            assert_eq!(
+                lost.returned(None, told),
+                Side::Ready(reached(10, goes_on_at))
+            );
         }
     }
 
@@ -237,7 +243,9 @@ mod tests {
 
     #[test]
     fn a_side_that_comes_back_before_its_old_connection_is_gone_waits_for_that() {
-        let gone = live().returned(Some(OLD), 30).lost(OLD, &[(3, stood(10, 50))]);
+        let gone = live()
+            .returned(Some(OLD), 30)
+            .lost(OLD, &[(3, stood(10, 50))]);
         assert_eq!(gone, Side::Ready(reached(10, 30)));
     }
 }

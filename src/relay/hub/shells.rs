@@ -150,7 +150,11 @@ impl Case {
     /// Tells a console that came back which of its shells ended meanwhile.
     pub fn disown_shells(&mut self, out: &mut Out, listed: &[SessionShellPosition]) {
         let session = self.id();
-        for shell in listed.iter().filter(|p| p.session == session).map(|p| p.shell) {
+        for shell in listed
+            .iter()
+            .filter(|p| p.session == session)
+            .map(|p| p.shell)
+        {
             if !self.shells.contains_key(&shell) {
                 self.to_console(out, &ToConsole::ShellClosed { session, shell });
             }

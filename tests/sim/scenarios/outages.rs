@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use jumpgate::domain::LongText;
 use jumpgate::domain::entry::{EndReason, What};
 use jumpgate::domain::limits::{
     CONTROL_BACKLOG_BYTES_MAX, CUSTOMER_RETURN_WITHIN, REPRESENTATIVE_RETURN_WITHIN, SILENCE_MAX,
     WINDOW_BYTES,
 };
-use jumpgate::domain::LongText;
 use jumpgate::link::message::{FromConsole, Status};
 
 use super::{joined, with_shell};
@@ -146,7 +146,11 @@ fn a_console_that_comes_anew_while_its_channels_close_goes_on() {
         sim.type_into(call, shell, 100);
         sim.run_until_idle();
         sim.run_until_idle();
-        assert_eq!(sim.customers[call.customer].ptys.len(), 1, "the shell goes on");
+        assert_eq!(
+            sim.customers[call.customer].ptys.len(),
+            1,
+            "the shell goes on"
+        );
         assert_eq!(sim.terminal(call, shell).shown, 10_100);
         assert_eq!(sim.pty(call, shell).taken, 100);
         sim.check_all_arrived();
@@ -171,9 +175,15 @@ fn a_full_window_moves_on_after_an_outage() {
         let terminal = sim.terminal(call, shell);
         (terminal.received, terminal.shown)
     };
-    assert!(received - shown <= WINDOW_BYTES, "more than a window waits for a slow terminal");
+    assert!(
+        received - shown <= WINDOW_BYTES,
+        "more than a window waits for a slow terminal"
+    );
     let pty = sim.pty(call, shell);
-    assert!(pty.given - pty.taken <= WINDOW_BYTES, "more than a window waits for a shell");
+    assert!(
+        pty.given - pty.taken <= WINDOW_BYTES,
+        "more than a window waits for a shell"
+    );
     sim.terminal(call, shell).shows = true;
     sim.pty(call, shell).reads = true;
     sim.run_until_idle();
@@ -243,7 +253,10 @@ fn another_console_of_the_same_representative_takes_over() {
     let (mut sim, call, shell) = with_shell();
     sim.type_into(call, shell, 1_000);
     let second = sim.console_up(OWNER);
-    assert_eq!(sim.consoles[call.console].stage, crate::console::Stage::Closed);
+    assert_eq!(
+        sim.consoles[call.console].stage,
+        crate::console::Stage::Closed
+    );
     let there = crate::deeds::Call {
         console: second,
         ..call
@@ -285,7 +298,10 @@ fn a_question_is_asked_again_on_a_new_connection() {
         }
         sim.run_until_idle();
         if !allow {
-            assert!(sim.customers[call.customer].is_asked, "the question stands, so it is shown");
+            assert!(
+                sim.customers[call.customer].is_asked,
+                "the question stands, so it is shown"
+            );
             sim.answer(call, true);
         }
         sim.run_until_idle();

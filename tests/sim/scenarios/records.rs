@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use jumpgate::domain::entry::What;
 use jumpgate::domain::LongText;
+use jumpgate::domain::entry::What;
 use jumpgate::link::message::{FromConsole, Status};
 
 use super::{joined, with_shell};
@@ -102,7 +102,11 @@ fn stop_sharing_closes_every_shell_at_once() {
     sim.relay.store.stalled_until = sim.now;
     sim.run_until_idle();
     assert!(sim.customers[call.customer].ptys.is_empty());
-    assert!(sim.consoles[call.console].terminals().all(|(_, terminal)| terminal.over));
+    assert!(
+        sim.consoles[call.console]
+            .terminals()
+            .all(|(_, terminal)| terminal.over)
+    );
     // The next shell needs another yes.
     sim.ask_for_shell(call);
     assert!(sim.customers[call.customer].is_asked);

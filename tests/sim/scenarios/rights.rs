@@ -25,7 +25,10 @@ fn a_used_key_starts_nothing() {
     sim.run_until_idle();
     let second = sim.add_customer(&key);
     sim.run_until_idle();
-    assert_eq!(sim.customers[second].over, Some(End::Turned(TurnedReason::Key)));
+    assert_eq!(
+        sim.customers[second].over,
+        Some(End::Turned(TurnedReason::Key))
+    );
     assert_eq!(sim.relay.store.sessions.len(), 1);
 }
 
@@ -37,7 +40,10 @@ fn an_expired_key_starts_nothing() {
     sim.advance(Duration::from_secs(61));
     let late = sim.add_customer(&key);
     sim.run_until_idle();
-    assert_eq!(sim.customers[late].over, Some(End::Turned(TurnedReason::Key)));
+    assert_eq!(
+        sim.customers[late].over,
+        Some(End::Turned(TurnedReason::Key))
+    );
 }
 
 #[test]
@@ -53,7 +59,10 @@ fn who_guesses_waits_and_nobody_else_does() {
     }
     sim.run_until_idle();
     let last = sim.customers.iter().filter(|customer| {
-        matches!(customer.over, Some(End::Turned(TurnedReason::SlowDown { .. })))
+        matches!(
+            customer.over,
+            Some(End::Turned(TurnedReason::SlowDown { .. }))
+        )
     });
     assert_eq!(last.count(), 1);
     let honest = sim.add_customer(&key);
@@ -86,9 +95,8 @@ fn a_question_nobody_answers_is_a_no() {
     sim.advance(CONSENT_WITHIN + Duration::from_secs(2));
     let tool = Tool::Shell;
     let log = sim.log_of(call);
-    let answered = |what: &&&What| {
-        **what == &What::Unanswered { tool } || **what == &What::Refused { tool }
-    };
+    let answered =
+        |what: &&&What| **what == &What::Unanswered { tool } || **what == &What::Refused { tool };
     assert_eq!(log.iter().filter(answered).count(), 1);
     assert_eq!(sim.customers[call.customer].ptys.len(), 0);
 }
@@ -106,7 +114,9 @@ fn a_question_that_was_withdrawn_cannot_be_answered() {
     sim.run_until_idle();
     sim.check_all_arrived();
     let ptys = sim.customers[call.customer].ptys.len();
-    let allowed = sim.log_of(call).contains(&&What::Allowed { tool: Tool::Shell });
+    let allowed = sim
+        .log_of(call)
+        .contains(&&What::Allowed { tool: Tool::Shell });
     assert_eq!(ptys == 1, allowed);
 }
 
@@ -237,5 +247,11 @@ fn consent_ends_with_hold_in_the_customers_program_too() {
     sim.ask_for_shell(call);
     sim.answer(call, false);
     assert!(!sim.customers[call.customer].agent.is_sharing());
-    assert_eq!(sim.customers[call.customer].ptys.get(&ShellId(2)).map(|_| ()), None);
+    assert_eq!(
+        sim.customers[call.customer]
+            .ptys
+            .get(&ShellId(2))
+            .map(|_| ()),
+        None
+    );
 }
