@@ -105,6 +105,16 @@ struct Prompt {
 struct Chat {
     text: LongText,
     sent: bool,
+    /// Where it stands in the log, once it does. It is kept until it is on record too: an appliance
+    /// that dies forgets what it had only shown.
+    shown: Option<u32>,
+}
+
+impl Chat {
+    /// It has to be said, now or once the link is back.
+    fn is_unsaid(&self) -> bool {
+        !self.sent && self.shown.is_none()
+    }
 }
 
 /// Chat is waiting for the link already, as much as is kept.
@@ -294,7 +304,7 @@ impl Customer {
             .filter(|link| matches!(link.stage, Stage::Welcome | Stage::Session))
             .map(|link| link.since + HELLO_WITHIN);
         let chats = (link.is_some_and(|link| link.stage == Stage::Up)
-            && self.chats.iter().any(|chat| !chat.sent))
+            && self.chats.iter().any(Chat::is_unsaid))
         .then_some(self.chats_from);
         [
             self.leaving,
@@ -313,10 +323,15 @@ impl Customer {
 
     /// Something typed. Waits for the link if it has to.
     pub fn chat(&mut self, text: LongText, now: Moment) -> Result<(), TooMuchChat> {
-        if self.chats.len() >= CHATS_UNSENT_MAX {
+        let waiting = self.chats.iter().filter(|chat| chat.shown.is_none());
+        if waiting.count() >= CHATS_UNSENT_MAX {
             return Err(TooMuchChat);
         }
-        self.chats.push_back(Chat { text, sent: false });
+        self.chats.push_back(Chat {
+            text,
+            sent: false,
+            shown: None,
+        });
         self.send_chats(now);
         Ok(())
     }
@@ -496,7 +511,7 @@ impl Customer {
         let Some(link) = self.link.as_mut().filter(|link| link.stage == Stage::Up) else {
             return;
         };
-        for chat in self.chats.iter_mut().filter(|chat| !chat.sent) {
+        for chat in self.chats.iter_mut().filter(|chat| chat.is_unsaid()) {
             chat.sent = true;
             let text = chat.text.clone();
             link.connection.say(&FromCustomer::Chat { text });

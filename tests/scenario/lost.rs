@@ -261,8 +261,8 @@ async fn a_console_that_stays_away_gives_its_session_back_to_the_queue() {
     joined.console.cut().await;
     joined.customer.hears("is interrupted").await;
     tokio::time::sleep(Duration::from_secs(58)).await;
-    joined.customer.hears("went back to the queue").await;
     joined.customer.hears("command shell 1 is closed").await;
+    joined.customer.hears("went back to the queue").await;
     let later = Console::connect(&joined.appliance, &joined.representative).await;
     later.sees_status(at.0, Status::Waiting).await;
     assert_eq!(later.accepts_next().await, at.0);

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::effect::{Effect, End, PromptEnd};
-use super::{Customer, Prompt, Session, Stage};
+use super::{Chat, Customer, Prompt, Session, Stage};
 use crate::agent::log::Log;
 use crate::agent::shells::refusal;
 use crate::domain::entry::{Author, What};
 use crate::domain::limits::{
-    CHAT_AGAIN_AFTER, CONSENT_WITHIN, PUZZLE_BITS_MAX, SHELLS_PER_SESSION_MAX,
+    CHAT_AGAIN_AFTER, CHATS_UNSENT_MAX, CONSENT_WITHIN, PUZZLE_BITS_MAX, SHELLS_PER_SESSION_MAX,
 };
 use crate::domain::turned::TurnedReason;
 use crate::domain::{Entry, Label, Moment, PromptId, SessionId, ShellId, Token, Tool};
@@ -97,7 +97,10 @@ impl Customer {
                 self.set_present(name, accepted, false);
             }
             ToCustomer::Entry(entry) => self.entry(entry),
-            ToCustomer::Recorded { .. } => {}
+            ToCustomer::Recorded { number } => {
+                let is_safe = |shown: u32| shown <= number;
+                self.chats.retain(|chat| !chat.shown.is_some_and(is_safe));
+            }
             ToCustomer::Ask {
                 prompt,
                 tool,
@@ -259,13 +262,32 @@ impl Customer {
             | What::RepresentativeBack
             | What::Ended { .. } => {}
         }
-        if let (Author::Customer(_), What::Chat { text }) = (&entry.by, &entry.what) {
-            let ours = self.chats.iter().position(|chat| chat.text == *text);
-            if let Some(ours) = ours {
-                self.chats.remove(ours);
-            }
-        }
+        self.settle_chat(&entry);
         self.effects.push_back(Effect::Entry(entry));
+    }
+
+    /// What a new line of the log says of what was typed here.
+    fn settle_chat(&mut self, entry: &Entry) {
+        // A number that stood for something else: the appliance died before that was on record, so
+        // it was never said.
+        let is_undone = |chat: &&mut Chat| chat.shown.is_some_and(|shown| shown >= entry.number);
+        for chat in self.chats.iter_mut().filter(is_undone) {
+            chat.shown = None;
+            chat.sent = false;
+        }
+        let (Author::Customer(_), What::Chat { text }) = (&entry.by, &entry.what) else {
+            return;
+        };
+        let is_this = |chat: &&mut Chat| chat.shown.is_none() && chat.text == *text;
+        if let Some(ours) = self.chats.iter_mut().find(is_this) {
+            ours.shown = Some(entry.number);
+        }
+        // The word that they are on record may be lost with a link; the next one says it too.
+        let shown = self.chats.iter().filter(|chat| chat.shown.is_some());
+        if shown.count() > CHATS_UNSENT_MAX {
+            let oldest = self.chats.iter().position(|chat| chat.shown.is_some());
+            oldest.and_then(|oldest| self.chats.remove(oldest));
+        }
     }
 
     fn ask(

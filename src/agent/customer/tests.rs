@@ -337,6 +337,33 @@ fn chat_that_was_under_way_arrives_once_whatever_happened_to_it() {
 }
 
 #[test]
+fn chat_that_was_shown_and_not_recorded_is_said_again_to_an_appliance_that_died() {
+    let mut pair = Pair::joined();
+    for (number, text) in [(1, "recorded"), (2, "shown"), (3, "shown too")] {
+        pair.customer.chat(chat(text), pair.now).unwrap();
+        pair.exchange();
+        let text = chat(text);
+        pair.entry(number, What::Chat { text });
+    }
+    pair.say(&ToCustomer::Recorded { number: 1 });
+    // A lost link alone is no reason.
+    for restarted in [false, true] {
+        pair.cut();
+        pair.said.clear();
+        pair.link_up();
+        pair.welcome(&[]);
+        if restarted {
+            pair.entry(2, What::ApplianceRestarted);
+        }
+        pair.pass(CHAT_AGAIN_AFTER);
+        let said = |text| FromCustomer::Chat { text: chat(text) };
+        let expected = [said("shown"), said("shown too")];
+        let expected = if restarted { &expected[..] } else { &[] };
+        assert_eq!(pair.said, expected);
+    }
+}
+
+#[test]
 fn entries_are_shown_once() {
     let mut pair = Pair::joined();
     for number in [1, 2, 1, 2, 3] {
