@@ -14,7 +14,7 @@ mod envelope;
 mod failure;
 mod file_body;
 mod headers;
-mod proxy;
+pub(super) mod proxy;
 mod serve;
 mod sign_in;
 
