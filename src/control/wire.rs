@@ -59,7 +59,107 @@ pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> Result<Option<T>, Wire
     Ok(Some(serde_json::from_slice(&body)?))
 }
 
+/// For `tests/fuzz` and the smoke run below: any bytes end in a message or an error, and what was
+/// understood can be said again.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz(data: &[u8]) {
+    // What was left out is written in full, which may be too long.
+    if let Ok(Some(request)) = read::<super::Request>(&mut &data[..])
+        && let Ok(again) = encode(&request)
+    {
+        read::<super::Request>(&mut &again[..]).expect("what we write is understood");
+    }
+    if let Ok(Some(reply)) = read::<super::Reply>(&mut &data[..])
+        && let Ok(again) = encode(&reply)
+    {
+        read::<super::Reply>(&mut &again[..]).expect("what we write is understood");
+    }
+}
+
 /// Writes one message.
 pub fn write(to: &mut impl Write, value: &impl Serialize) -> Result<(), WireError> {
     Ok(to.write_all(&encode(value)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::request::TicketHolder;
+    use super::super::{Reply, Request};
+    use super::*;
+    use crate::domain::token::Fingerprint;
+    use crate::domain::turned::{PuzzleAnswer, TurnedReason};
+    use crate::domain::{AccountId, Label, Stamp, Text, Token};
+
+    /// Some of each kind, as they cross the socket.
+    fn messages() -> Vec<Vec<u8>> {
+        let token = Token::from_random([7; 16]);
+        let puzzle = PuzzleAnswer {
+            challenge: token.clone(),
+            answer: 9,
+        };
+        let holder = TicketHolder::Console {
+            account: AccountId(3),
+            name: Label::try_from("Ann").unwrap(),
+            sign_in: Fingerprint::of(b"sign-in"),
+        };
+        let requests = [
+            Request::Status,
+            Request::LookUpKey {
+                key: Text::try_from("8964548").unwrap(),
+                address: crate::domain::PeerAddress::new("192.0.2.7:40000".parse().unwrap()),
+                puzzle: Some(puzzle),
+            },
+            Request::IssueTicket { holder },
+            Request::SignOut {
+                account: AccountId(3),
+                sign_in: None,
+            },
+        ];
+        let replies = [
+            Reply::Done,
+            Reply::Turned(TurnedReason::Puzzle {
+                challenge: token.clone(),
+                bits: 16,
+            }),
+            Reply::Key {
+                key: Text::try_from("8964548").unwrap(),
+                ak: token,
+                url: "https://example.com/?ak=0".to_owned(),
+                expires: Stamp(1),
+            },
+            Reply::Refused {
+                why: "\"no\"".to_owned(),
+            },
+        ];
+        let requests = requests.iter().map(|request| encode(request).unwrap());
+        requests
+            .chain(replies.iter().map(|reply| encode(reply).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn a_hostile_length_is_refused_before_anything_is_allocated() {
+        let announced = read::<Request>(&mut &[0xff, 0xff, 0xff, 0xff][..]);
+        assert!(matches!(announced, Err(WireError::TooLong { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn fuzz_smoke(
+            which in any::<prop::sample::Index>(),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut data = which.get(&messages()).clone();
+            fuzz(&data);
+            for (at, byte) in changes {
+                let at = at.index(data.len());
+                data[at] = byte;
+            }
+            fuzz(&data);
+            fuzz(&data[..cut.index(data.len())]);
+        }
+    }
 }

@@ -190,8 +190,8 @@ impl<'de> Deserialize<'de> for SiteAddress {
     }
 }
 
-/// For the fuzzer: any bytes end in a pass, no pass or an error.
-#[cfg(fuzzing)]
+/// For `tests/fuzz` and the smoke run below: any bytes end in a pass, no pass or an error.
+#[cfg(any(test, fuzzing))]
 pub fn fuzz(input: &[u8]) {
     if let Ok(Some(pass)) = Pass::split(input) {
         assert_eq!(Pass::split(&pass.trailer()), Ok(Some(pass)));
@@ -283,7 +283,19 @@ mod tests {
             let mut file = bytes;
             file.extend_from_slice(&length.to_be_bytes());
             file.extend_from_slice(&PASS_MARK);
+            fuzz(&file);
             prop_assert!(Pass::split(&file).is_err());
+        }
+
+        #[test]
+        fn a_damaged_pass_ends_in_one_none_or_an_error(
+            at in any::<prop::sample::Index>(), byte in any::<u8>()
+        ) {
+            let mut file = pass().trailer();
+            fuzz(&file);
+            let at = at.index(file.len());
+            file[at] = byte;
+            fuzz(&file);
         }
 
         #[test]

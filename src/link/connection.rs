@@ -281,10 +281,17 @@ pub fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, LinkError> {
     })
 }
 
-/// For `tests/fuzz` and the smoke run below: a stream of frames, cut at its first byte's whim.
+/// For `tests/fuzz` and the smoke run below: a stream of frames, cut at its first byte's whim, and
+/// their messages.
 #[cfg(any(test, fuzzing))]
 pub fn fuzz(data: &[u8]) {
     use super::message::{FromConsole, FromCustomer, Hello, ToConsole, ToCustomer};
+    /// What was understood is understood the same after being said again.
+    fn say_again<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(json: &[u8]) {
+        if let Ok(message) = decode::<T>(json) {
+            assert_eq!(decode::<T>(&encode(&message)), Ok(message));
+        }
+    }
     let mut connection = Connection::new(Moment::default());
     connection.open(1, 0, 0);
     let mut assembler = Assembler::default();
@@ -301,11 +308,11 @@ pub fn fuzz(data: &[u8]) {
                     match connection.accept(frame, Moment::default()) {
                         Err(_) => return,
                         Ok(Incoming::Message(json)) => {
-                            let _ = decode::<Hello>(json);
-                            let _ = decode::<FromCustomer>(json);
-                            let _ = decode::<ToCustomer>(json);
-                            let _ = decode::<FromConsole>(json);
-                            let _ = decode::<ToConsole>(json);
+                            say_again::<Hello>(json);
+                            say_again::<FromCustomer>(json);
+                            say_again::<ToCustomer>(json);
+                            say_again::<FromConsole>(json);
+                            say_again::<ToConsole>(json);
                         }
                         Ok(_) => {}
                     }
@@ -319,6 +326,8 @@ pub fn fuzz(data: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::frame::{push_frame, split_frame};
     use super::*;
 
@@ -403,6 +412,42 @@ mod tests {
                 "cut every {cut} bytes"
             );
             assert!(!assembler.is_inside_frame());
+        }
+    }
+
+    /// Every golden frame, as it is.
+    fn golden_frames() -> Vec<Vec<u8>> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/frames");
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().path())
+            .collect();
+        files.sort();
+        files
+            .iter()
+            .map(|file| std::fs::read(file).unwrap())
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn fuzz_smoke(
+            which in any::<prop::sample::Index>(),
+            next in any::<prop::sample::Index>(),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        ) {
+            let frames = golden_frames();
+            let mut data = [which.get(&frames).as_slice(), next.get(&frames)].concat();
+            fuzz(&data);
+            for (at, byte) in changes {
+                let at = at.index(data.len());
+                data[at] = byte;
+            }
+            fuzz(&data);
+            // The payload alone, under a length that fits: what a change of length hides.
+            let mut framed = Vec::new();
+            push_frame(&mut framed, FrameKind::Control, 0, &data[8..]);
+            fuzz(&framed);
         }
     }
 }

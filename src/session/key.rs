@@ -57,9 +57,36 @@ pub fn draw(count: usize, random: &mut dyn FnMut(&mut [u8])) -> Digits {
     digits
 }
 
+/// For `tests/fuzz` and the smoke run below: whatever is typed, what was understood is understood
+/// again.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    match read(text) {
+        Typed::Digits(digits) => assert_eq!(read(&digits), Typed::Digits(digits)),
+        Typed::Token(token) => assert_eq!(read(&token.reveal()), Typed::Token(token)),
+        Typed::Nonsense => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn fuzz_smoke(
+            typed in "[0-9a-fA-F .\\-\u{2010}\u{2013}\r\n]{0,40}", data: Vec<u8>, any in ".*"
+        ) {
+            fuzz(typed.as_bytes());
+            fuzz(&data);
+            fuzz(any.as_bytes());
+        }
+    }
 
     #[test]
     fn a_key_is_read_however_people_write_it() {

@@ -89,8 +89,9 @@ fn first<const N: usize>(bytes: &[u8]) -> [u8; N] {
     *bytes.first_chunk().expect("the length was checked")
 }
 
-/// For the fuzzer: any bytes end in an address, a wish for more or an error.
-#[cfg(fuzzing)]
+/// For `tests/fuzz` and the smoke run below: any bytes end in an address, a wish for more or an
+/// error.
+#[cfg(any(test, fuzzing))]
 pub fn fuzz(input: &[u8]) {
     if let Ok(Some((_, taken))) = split(input) {
         assert!(taken <= input.len() && taken <= PREAMBLE_BYTES_MAX);
@@ -171,10 +172,9 @@ pub(crate) mod tests {
         fn any_bytes_end_in_an_address_a_wish_or_an_error(
             tail in proptest::collection::vec(any::<u8>(), 0..64),
         ) {
-            let bytes = [&SIGNATURE[..], &tail].concat();
-            if let Ok(Some((_, taken))) = split(&bytes) {
-                prop_assert!(taken <= bytes.len());
-            }
+            fuzz(&tail);
+            fuzz(&[&SIGNATURE[..], &tail].concat());
+            fuzz(&[&SIGNATURE[..], &[VERSION_2_PROXY], &tail].concat());
         }
     }
 }
