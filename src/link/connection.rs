@@ -437,7 +437,7 @@ mod tests {
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
         ) {
             let frames = golden_frames();
-            let mut data = [which.get(&frames).as_slice(), next.get(&frames)].concat();
+            let mut data = [which.get(&frames).as_slice(), next.get(&frames).as_slice()].concat();
             fuzz(&data);
             for (at, byte) in changes {
                 let at = at.index(data.len());

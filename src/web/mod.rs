@@ -33,8 +33,6 @@ mod tests;
 pub use self::database::Store;
 #[cfg(fuzzing)]
 pub use self::http::fuzz_preamble;
-#[cfg(fuzzing)]
-pub use self::http::proxy::fuzz as fuzz_preamble;
 pub use self::http::serve;
 pub use self::site::{Endpoint, Site};
 

@@ -14,12 +14,8 @@ mod envelope;
 mod failure;
 mod file_body;
 mod headers;
-<<<<<<< HEAD
 mod own_answer;
 mod proxy;
-=======
-pub(super) mod proxy;
->>>>>>> sim
 mod serve;
 mod sign_in;
 
