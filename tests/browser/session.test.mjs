@@ -49,6 +49,9 @@ const shown = (page, text) => page.getByText(text).first().waitFor();
 /** The terminal's text, as the page renders it. */
 const terminalText = (page) => page.locator(".xterm-rows").last().innerText();
 
+/** Outside a terminal, letters are the console's own keys. */
+const terminalListens = (page) => page.locator(".xterm-helper-textarea:focus").waitFor({ state: "attached" });
+
 const terminalShows = (page, text) =>
   until(`the terminal shows '${text}'`, 15_000, async () => (await terminalText(page)).includes(text));
 
@@ -190,7 +193,7 @@ test("an allowed shell is a real terminal on the customer's computer", async () 
   await button(rita, "Command Shell").first().click();
   await client.hears("Allow? [y/N]");
   client.type("y");
-  await rita.locator(".xterm").waitFor();
+  await terminalListens(rita);
   await rita.keyboard.type("echo $((6*7))-$(printf '\\xc3\\xa4')\n");
   await terminalShows(rita, "42-ä");
   await rita.keyboard.type("stty size\n");
@@ -210,6 +213,7 @@ test("an allowed shell is a real terminal on the customer's computer", async () 
 test("a second shell opens in a tab without asking again", async () => {
   await button(rita, "Command Shell").first().click();
   await rita.getByRole("tab", { name: "Shell 2" }).waitFor();
+  await terminalListens(rita);
   await rita.keyboard.type("echo second-$((1+1))\n");
   await terminalShows(rita, "second-2");
 });
