@@ -21,11 +21,22 @@ export interface Command {
   group: Group;
   /** One letter: alone outside text, with Alt+Shift everywhere. */
   letter?: string;
+  /**
+   * Takes something away from the customer or the representative: never by the letter alone, which
+   * may have been meant for a shell that is still opening.
+   */
+  deliberate?: true;
   enabled(): boolean;
   run(): void;
 }
 
 const always = () => true;
+
+/** What to press, key by key. */
+export function keysOf({ letter, deliberate }: Command): string[] {
+  if (!letter) return [];
+  return deliberate ? ["Alt", "Shift", letter] : [letter];
+}
 
 export function commandsOf(desk: Desk): Command[] {
   const inSession = () => desk.current.value !== undefined;
@@ -84,6 +95,7 @@ export function commandsOf(desk: Desk): Command[] {
       label: words.keys.closeShell,
       group: "session",
       letter: "W",
+      deliberate: true,
       enabled: () => desk.current.value?.shell.value !== undefined,
       run: () => {
         const session = desk.current.peek();
@@ -109,6 +121,7 @@ export function commandsOf(desk: Desk): Command[] {
       label: words.session.hold,
       group: "session",
       letter: "H",
+      deliberate: true,
       enabled: alive,
       run: () => desk.current.peek() && desk.hold(desk.current.peek()!),
     },
@@ -116,6 +129,7 @@ export function commandsOf(desk: Desk): Command[] {
       label: words.session.end,
       group: "session",
       letter: "E",
+      deliberate: true,
       enabled: alive,
       run: () => (ending.value = desk.current.peek() ?? null),
     },

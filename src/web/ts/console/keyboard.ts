@@ -45,7 +45,7 @@ export function listen(desk: Desk, commands: readonly Command[]): void {
     if (event.key === "?") return take(event, () => (keysOpen.value = true));
     if (/^\d$/.test(event.key)) return take(event, () => goTo(desk, Number(event.key)));
     const command = event.shiftKey ? undefined : byLetter(event.key.toUpperCase());
-    return command && take(event, () => command.run());
+    return command && !command.deliberate && take(event, () => command.run());
   };
   window.addEventListener("keydown", onKey, { capture: true });
 }

@@ -3,7 +3,7 @@
 import { Icon } from "../ui/icon.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { words } from "../words/en.ts";
-import type { Command, Group } from "./commands.ts";
+import { type Command, type Group, keysOf } from "./commands.ts";
 import { keysOpen } from "./layout.ts";
 
 /** Keys that are not commands: they belong to a place. */
@@ -31,7 +31,7 @@ export function KeysDialog({ commands }: { commands: readonly Command[] }) {
   const ofGroup = (group: Group | "shell"): [string, string[][]][] => [
     ...commands
       .filter((command) => command.group === group && command.letter && command.label !== words.keys.palette)
-      .map((command): [string, string[][]] => [command.label, [[command.letter ?? ""]]]),
+      .map((command): [string, string[][]] => [command.label, [keysOf(command)]]),
     ...fixed[group],
   ];
   return (

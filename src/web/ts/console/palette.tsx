@@ -6,7 +6,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { Dialog } from "../ui/dialog.tsx";
 import { Icon, type IconName } from "../ui/icon.tsx";
 import { words } from "../words/en.ts";
-import type { Command } from "./commands.ts";
+import { type Command, keysOf } from "./commands.ts";
 import type { Desk } from "./desk.ts";
 import { focusShell } from "./focus.ts";
 import { paletteOpen } from "./layout.ts";
@@ -16,7 +16,7 @@ interface Found {
   icon: IconName;
   label: string;
   what: string;
-  key?: string;
+  keys: string[];
   run: () => void;
 }
 
@@ -81,7 +81,9 @@ export function Palette({ desk, commands }: { desk: Desk; commands: readonly Com
             <Icon name={item.icon} />
             <span class="palette-label">{item.label}</span>
             <span class="muted small">{item.what}</span>
-            {item.key && <kbd>{item.key}</kbd>}
+            {item.keys.map((key) => (
+              <kbd key={key}>{key}</kbd>
+            ))}
           </li>
         ))}
       </ul>
@@ -99,6 +101,7 @@ function everything(desk: Desk, commands: readonly Command[]): Found[] {
       icon: "person",
       label: waiting ? words.queue.acceptNamed(session.name.value) : session.name.value,
       what: [facts.computer, session.over.value ? words.ended : words.status[status]].filter(Boolean).join(" · "),
+      keys: [],
       run: () => {
         if (waiting) return desk.accept(session);
         desk.show(session.id);
@@ -113,7 +116,7 @@ function everything(desk: Desk, commands: readonly Command[]): Found[] {
       icon: "chevronRight",
       label: command.label,
       what: words.palette.command,
-      ...(command.letter ? { key: command.letter } : {}),
+      keys: keysOf(command),
       run: () => command.run(),
     }));
   return [...sessions, ...actions];

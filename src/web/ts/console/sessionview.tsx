@@ -89,10 +89,10 @@ function Toolbar({ desk, session }: { desk: Desk; session: Session }) {
         </button>
       ) : (
         <>
-          <button type="button" class="tool" title={`${words.session.hold} (H)`} onClick={() => desk.hold(session)}>
+          <button type="button" class="tool" title={`${words.session.hold} (Alt+Shift+H)`} onClick={() => desk.hold(session)}>
             <Icon name="hold" /> <span>{words.session.hold}</span>
           </button>
-          <button type="button" class="tool danger" title={`${words.session.end} (E)`} onClick={() => (ending.value = session)}>
+          <button type="button" class="tool danger" title={`${words.session.end} (Alt+Shift+E)`} onClick={() => (ending.value = session)}>
             <Icon name="stop" /> <span>{words.session.end}</span>
           </button>
         </>

@@ -114,7 +114,7 @@ function ShellTabs({ desk, session, shown }: { desk: Desk; session: Session; sho
       <button
         type="button"
         class="shell-close"
-        title={`${words.session.shellClose(shown.id)} (W)`}
+        title={`${words.session.shellClose(shown.id)} (Alt+Shift+W)`}
         onClick={() => desk.closeShell(session, shown)}
       >
         <Icon name="close" size={16} /> {words.session.shellClose(shown.id)}

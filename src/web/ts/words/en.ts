@@ -273,7 +273,7 @@ export const words = {
   keys: {
     title: "Keyboard shortcuts",
     explain:
-      "Single keys work while no text box or shell has the focus. With Alt+Shift they work everywhere, in a shell too.",
+      "Single keys work while no text box or shell has the focus; with Alt+Shift they work everywhere, in a shell too. What takes something away always needs Alt+Shift.",
     or: "or",
     groups: {
       everywhere: "Everywhere",
