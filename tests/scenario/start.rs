@@ -1,6 +1,7 @@
 //! Starts that cannot succeed: one clear line, a non-zero exit, and nothing harmed.
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::process::Output;
 
 use nix::sys::signal::Signal;
@@ -17,6 +18,15 @@ fn the_line(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(!text.contains("panicked"), "{text}");
     text
+}
+
+/// Whoever closed the store last may have left its pages in the journal beside the file, where
+/// they are as good.
+fn in_one_file(store: &Path) {
+    let store = rusqlite::Connection::open(store).unwrap();
+    store
+        .pragma_update(None, "wal_checkpoint", "TRUNCATE")
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -51,6 +61,7 @@ async fn a_corrupt_store_is_refused_and_left_as_it_is() {
     let mut appliance = Appliance::start(programs()).await;
     appliance.stop(Signal::SIGINT);
     let path = appliance.paths().store();
+    in_one_file(&path);
     let mut bytes = std::fs::read(&path).unwrap();
     for byte in &mut bytes[..4_096] {
         *byte ^= 0x5a;
@@ -69,12 +80,7 @@ async fn a_page_of_the_store_that_was_damaged_is_found_at_start() {
     appliance.representative("ada").await;
     appliance.stop(Signal::SIGINT);
     let path = appliance.paths().store();
-    // Whoever closed last may have left the pages in the journal beside the file.
-    let store = rusqlite::Connection::open(&path).unwrap();
-    store
-        .pragma_update(None, "wal_checkpoint", "TRUNCATE")
-        .unwrap();
-    drop(store);
+    in_one_file(&path);
     let mut bytes = std::fs::read(&path).unwrap();
     // The header stays, so SQLite opens it; a page behind it is noise.
     for byte in &mut bytes[4_096..8_192] {

@@ -18,7 +18,7 @@ use jumpgate::store::{Database, accounts};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::eventually;
+use super::{SOON, eventually};
 
 /// A state directory and the programs that use it.
 pub struct Appliance {
@@ -116,7 +116,16 @@ impl Appliance {
         let mut command = self.command();
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.args(arguments);
-        let output = command.output().unwrap();
+        let mut supervisor = command.spawn().unwrap();
+        let until = Instant::now() + SOON;
+        while supervisor.try_wait().unwrap().is_none() {
+            if Instant::now() > until {
+                kill(process(&supervisor), Signal::SIGTERM).unwrap();
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let output = supervisor.wait_with_output().unwrap();
         assert!(!output.status.success(), "it served: {output:?}");
         output
     }
@@ -131,7 +140,7 @@ impl Appliance {
 
     /// The supervisor's process.
     pub fn pid(&self) -> Pid {
-        Pid::from_raw(self.supervisor.as_ref().unwrap().id().try_into().unwrap())
+        process(self.supervisor.as_ref().unwrap())
     }
 
     /// The process of `relay` or `web`, if it runs.
@@ -344,12 +353,15 @@ impl Appliance {
     }
 }
 
+fn process(child: &Child) -> Pid {
+    Pid::from_raw(child.id().try_into().unwrap())
+}
+
 impl Drop for Appliance {
     fn drop(&mut self) {
         if let Some(mut supervisor) = self.supervisor.take() {
             let _ = supervisor.try_wait();
-            let pid = Pid::from_raw(supervisor.id().try_into().unwrap());
-            let _ = kill(pid, Signal::SIGTERM);
+            let _ = kill(process(&supervisor), Signal::SIGTERM);
             drop(supervisor.wait());
         }
         if std::thread::panicking() {

@@ -79,6 +79,23 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// A line of a session's log. What a killed relay had shown and not put on record never
+    /// happened: from the first line that is another one now, only what comes from here on stands.
+    fn add(&mut self, session: SessionId, entry: Entry) {
+        let log = self.entries.entry(session).or_default();
+        let recorded = self.recorded.get(&session).copied().unwrap_or(0);
+        if let Some(before) = log.get(&entry.number)
+            && *before != entry
+        {
+            assert!(
+                entry.number > recorded,
+                "an entry changed: {before:?}, {entry:?}"
+            );
+            log.split_off(&entry.number);
+        }
+        log.insert(entry.number, entry);
+    }
+
     /// For whoever reads why a test failed.
     fn summary(&self) -> String {
         let shells = self.shells.iter().map(|((_, shell), screen)| {
