@@ -385,6 +385,10 @@ fn no_file_names_a_package_registry() {
     ];
     let top = ["Cargo.toml", "README.md", ".deny.toml"].map(PathBuf::from);
     for path in folders.into_iter().flat_map(files).chain(top) {
+        // Cargo writes them there; what is left by a run of tests/fuzz is not kept anyway.
+        if path.ends_with("Cargo.lock") {
+            continue;
+        }
         let text = text(&path);
         for (first, second) in hosts {
             if text.contains(&format!("{first}{second}")) {

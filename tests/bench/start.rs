@@ -1,6 +1,5 @@
 //! `scripts/run` on a new state directory, until somebody sees the first page; and Ctrl-C.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use tokio::net::TcpStream;
 use super::Bench;
 use super::row::Row;
 use super::support::SOON;
+use super::support::ports::Ports;
 use super::support::raw::{connector, name};
 
 /// `scripts/run` to the first page, once everything is built.
@@ -47,9 +47,10 @@ pub async fn measure(bench: &Bench) -> Vec<Row> {
 
 async fn once() -> (Duration, Duration) {
     let folder = tempfile::tempdir().unwrap();
+    let ports = Ports::reserve();
     let config = Config {
-        https_port: free_port(),
-        http_port: free_port(),
+        https_port: ports.https,
+        http_port: ports.http,
         ..Config::default()
     };
     // `scripts/run` takes no ports, so they are where an administrator would put them.
@@ -100,12 +101,6 @@ impl Drop for Running {
             drop(self.0.wait());
         }
     }
-}
-
-/// Bound and let go: nobody else is likely to take it within the second.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("0.0.0.0", 0)).unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 async fn serves_a_page(port: u16) -> bool {

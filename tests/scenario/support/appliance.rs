@@ -18,6 +18,7 @@ use jumpgate::store::{Database, accounts};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::ports::Ports;
 use super::{SOON, eventually};
 
 /// A state directory and the programs that use it.
@@ -28,6 +29,7 @@ pub struct Appliance {
     /// As `appliance.toml` says since the first start.
     config: Config,
     link_key: Option<Fingerprint>,
+    ports: Ports,
 }
 
 /// Somebody with a queue.
@@ -71,6 +73,7 @@ impl Appliance {
             supervisor: None,
             config: Config::default(),
             link_key: None,
+            ports: Ports::reserve(),
         }
     }
 
@@ -78,7 +81,8 @@ impl Appliance {
     pub async fn up(&mut self) {
         let mut command = self.command();
         if !self.paths().config().exists() {
-            command.args(["--https-port", "0", "--http-port", "0"]);
+            let (https, http) = (self.ports.https.to_string(), self.ports.http.to_string());
+            command.args(["--https-port", &https, "--http-port", &http]);
         }
         self.supervisor = Some(command.spawn().unwrap());
         let ready = self.paths().ready();

@@ -14,6 +14,7 @@ pub mod console;
 pub mod customer;
 pub mod line;
 pub mod peer;
+pub mod ports;
 pub mod raw;
 
 pub use appliance::{Appliance, Representative};
