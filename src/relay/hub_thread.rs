@@ -92,17 +92,19 @@ impl HubThread {
 
     /// Hands effects on. May wait for a full queue: shards and recorder always empty theirs,
     /// whatever the hub does.
+    ///
+    /// Peers come first: what must not be shown before it is on record, the hub does not hand out
+    /// before, and writing to the store would only compete with showing the rest.
     fn carry_out(&self, effects: Vec<Effect>) {
         let mut touched = vec![false; self.shards.len()];
+        let mut to_keep = Vec::new();
         for effect in effects {
             match effect {
                 Effect::Record { number, records } => {
-                    let _ = self.recorder.send(Work::Batch { number, records });
+                    to_keep.push(Keep::Record(Work::Batch { number, records }));
                 }
                 Effect::Transcript(order) => {
-                    let _ = self
-                        .transcripts
-                        .blocking_send(transcripts::Mail::Order(order));
+                    to_keep.push(Keep::Transcript(transcripts::Mail::Order(order)));
                 }
                 Effect::Answer { id, answer } => self.answers.give(id, answer),
                 Effect::Admit { peer, .. }
@@ -128,7 +130,20 @@ impl HubThread {
         {
             shard.waker.wake();
         }
+        // In their own order: a transcript belongs to a shell that is on record.
+        for keep in to_keep {
+            match keep {
+                Keep::Record(work) => drop(self.recorder.send(work)),
+                Keep::Transcript(mail) => drop(self.transcripts.blocking_send(mail)),
+            }
+        }
     }
+}
+
+/// What outlives the turn.
+enum Keep {
+    Record(Work),
+    Transcript(transcripts::Mail),
 }
 
 /// Who waits for the hub's answer.
