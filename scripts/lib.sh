@@ -37,9 +37,16 @@ packages() {
     as_root=(sudo)
   fi
   say "Installing ${missing[*]}"
-  "${as_root[@]}" apt-get update --quiet=2 || say "The package lists stay as they are."
+  packages_lists
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install --yes --quiet --no-install-recommends "${missing[@]}" >&2
+}
+
+# Fetches the lists of what Debian offers.
+packages_lists() {
+  local as_root=()
+  [[ $EUID -eq 0 ]] || as_root=(sudo)
+  "${as_root[@]}" apt-get update --quiet=2 || say "The package lists stay as they are."
 }
 
 # Everything for building the programs.
@@ -68,5 +75,11 @@ borrow_cargo() {
 build_release() {
   cargo build --release --locked --bin supervisor --bin relay --bin web --bin appliancectl
   cargo rustc --release --locked --no-default-features --features agent --bin endpoint -- \
+    -C target-feature=+crt-static
+}
+
+# Builds the first program of the image: static, and with nothing that it does not need.
+build_init() {
+  cargo rustc --release --locked --no-default-features --features firmware --bin init -- \
     -C target-feature=+crt-static
 }

@@ -27,7 +27,7 @@ const LEFT_BY_RUNS: [&str; 3] = ["target", "state", "output"];
 
 /// Which folders of `src` a folder may import, besides itself and `domain`. A new arrow is a
 /// design change: it gets a commit of its own, which says why.
-const IMPORTS: [(&str, &[&str]); 24] = [
+const IMPORTS: [(&str, &[&str]); 25] = [
     ("domain", &[]),
     ("link", &[]),
     ("session", &[]),
@@ -37,15 +37,16 @@ const IMPORTS: [(&str, &[&str]); 24] = [
     ("audit", &["store"]),
     ("config", &[]),
     ("metrics", &[]),
-    ("control", &["metrics"]),
+    ("control", &["boot", "metrics"]),
     ("http", &[]),
     ("recording", &[]),
+    ("boot", &[]),
     ("sandbox", &[]),
-    ("init", &[]),
-    ("supervisor", &["control", "config", "sandbox"]),
+    ("init", &["boot"]),
+    ("supervisor", &["boot", "control", "config", "sandbox"]),
     ("relay", RELAY),
     ("web", WEB),
-    ("update", &["control", "config", "sandbox"]),
+    ("update", &["boot", "control", "config", "sandbox"]),
     ("agent", &["link", "tls", "config"]),
     ("endpoint", REMOTE),
     ("jumpoint", REMOTE),
@@ -82,7 +83,15 @@ const REMOTE: &[&str] = &["agent", "link", "session"];
 const ANYTHING: &[&str] = &["*"];
 
 /// Pure folders do without these modules of the standard library.
-const PURE: [&str; 6] = ["domain", "link", "session", "tls", "http", "recording"];
+const PURE: [&str; 7] = [
+    "domain",
+    "link",
+    "session",
+    "tls",
+    "http",
+    "recording",
+    "boot",
+];
 const IMPURE: [&str; 4] = [
     "std::net::Tcp",
     "std::fs::",

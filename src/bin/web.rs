@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use jumpgate::config::{Config, Paths, Ready, ready::announce};
+use jumpgate::control::machine::Facts;
 use jumpgate::sandbox::{self, Handed, Profile};
 use jumpgate::store::Database;
 use jumpgate::web::{self, Endpoint, Site, Store};
@@ -66,6 +67,11 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
         None => None,
     };
     let zone = jiff::tz::TimeZone::system();
+    let machine = Facts::read(&paths.machine()).unwrap_or_else(|error| {
+        tracing::error!(event = "machine_facts_unread", %error);
+        None
+    });
+    let rescue = machine.and_then(|machine| machine.rescue);
     let read = vec![paths.recordings(), paths.sockets()];
     let report = sandbox::enter(&Profile::web(read, vec![paths.store_folder()]))?;
     tracing::info!(
@@ -79,18 +85,29 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(serve(listener, Arc::new(site)))?;
+    let site = Arc::new(site);
+    let router = match rescue {
+        Some(why) => {
+            tracing::warn!(event = "rescue", %why);
+            web::rescue::router(site, &why)
+        }
+        None => web::router(site),
+    };
+    runtime.block_on(serve(listener, router))?;
     // Hashing that nobody waits for any more must not hold the program up.
     runtime.shutdown_background();
     Ok(())
 }
 
-async fn serve(listener: std::os::unix::net::UnixListener, site: Arc<Site>) -> Result<(), Error> {
+async fn serve(
+    listener: std::os::unix::net::UnixListener,
+    router: axum::Router,
+) -> Result<(), Error> {
     let listener = UnixListener::from_std(listener)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (stop, stopping) = watch::channel(false);
-    let serving = tokio::spawn(web::serve(listener, web::router(site), stopping));
+    let serving = tokio::spawn(web::serve(listener, router, stopping));
     announce(&Ready::default())?;
     tokio::select! {
         _ = terminate.recv() => {}

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::domain::limits::KEY_LIFE_MAX;
+use crate::domain::token::Fingerprint;
 use crate::domain::{AccountName, DisplayName};
 
 /// Looks after an appliance on this machine.
@@ -39,6 +40,39 @@ pub enum Command {
     /// The start-up file
     #[command(subcommand)]
     Config(Config),
+    /// The machine, on an appliance image
+    #[command(subcommand)]
+    Machine(Machine),
+    /// Ask this machine for a page, as a stranger would
+    #[command(hide = true)]
+    Probe {
+        /// Where it serves HTTPS
+        #[arg(long)]
+        port: u16,
+        /// SHA-256 of the certificate that it has
+        #[arg(long, value_name = "HEX")]
+        certificate: Fingerprint,
+        /// The page is expected to say that it cannot help
+        #[arg(long)]
+        rescue: bool,
+    },
+    /// Show what the machine's own screen shows, and its menu; never ends by itself
+    Console {
+        /// The terminal; standard input and output unless given
+        #[arg(long, value_name = "PATH")]
+        tty: Option<PathBuf>,
+    },
+}
+
+/// The machine, on an appliance image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum Machine {
+    /// Show what it is and how it does, as JSON
+    Facts,
+    /// End sessions in order and restart
+    Reboot,
+    /// End sessions in order and switch off
+    PowerOff,
 }
 
 /// The administrator's account.

@@ -4,13 +4,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::arguments::{
-    Admin, Arguments, Command, Config as ConfigCommand, Representative, SessionKey,
+    Admin, Arguments, Command, Config as ConfigCommand, Machine, Representative, SessionKey,
 };
+use super::console;
 use super::outcome::Outcome;
 use super::password::{self, PasswordError};
+use super::probe;
 use crate::config::{Config, ConfigError, Paths};
 use crate::control::wire::WireError;
-use crate::control::{Client, Reply, Request};
+use crate::control::{Client, MachineClient, Reply, Request, machine};
 
 /// Why it is not done.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,12 @@ pub(super) enum CliError {
     /// The start-up file.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// No page is served.
+    #[error(transparent)]
+    Probe(#[from] probe::ProbeError),
+    /// The machine's own screen.
+    #[error(transparent)]
+    Console(#[from] console::ConsoleError),
 }
 
 /// Does what `arguments` ask.
@@ -96,6 +104,38 @@ pub(super) fn perform(arguments: &Arguments) -> Result<Outcome, CliError> {
             let config = Config::read(&Paths::new(state).config())?;
             Ok(Outcome::Config(config))
         }
+        Command::Machine(order) => machine(state, *order),
+        Command::Probe {
+            port,
+            certificate,
+            rescue,
+        } => {
+            probe::page(*port, *certificate, *rescue)?;
+            Ok(Outcome::Served)
+        }
+        Command::Console { tty } => {
+            console::run(state, tty.as_deref())?;
+            Ok(Outcome::ConsoleLeft)
+        }
+    }
+}
+
+fn machine(state: &Path, order: Machine) -> Result<Outcome, CliError> {
+    let request = match order {
+        Machine::Facts => machine::Request::Facts,
+        Machine::Reboot => machine::Request::Reboot,
+        Machine::PowerOff => machine::Request::PowerOff,
+    };
+    let client = MachineClient::new(&Paths::new(state).machine_socket());
+    match client.ask(&request) {
+        Ok(machine::Reply::Facts { facts, .. }) => Ok(Outcome::Machine(facts)),
+        Ok(machine::Reply::Done) => Ok(Outcome::Ending),
+        Ok(machine::Reply::Refused { why }) => Err(CliError::Refused {
+            why: why.to_string(),
+        }),
+        Ok(_) => Err(CliError::OutOfTurn),
+        Err(WireError::Io(error)) => Err(unreached(state, error)),
+        Err(error) => Err(CliError::Unanswered(error)),
     }
 }
 

@@ -2,15 +2,20 @@
 //!
 //! ```text
 //! arguments ─> command ─> control::Client ─> relay
-//!                  └────> Outcome ─> text for a person, or one JSON object
+//!                  ├────> Outcome ─> text for a person, or one JSON object
+//!                  ├────> console, on the machine's own screen
+//!                  └────> probe: is a page served?
 //! ```
 //!
 //! Start at [`run`]. Not here: what a request does ([`crate::control::Request`]).
 
 mod arguments;
 mod command;
+mod console;
+mod event;
 mod outcome;
 mod password;
+mod probe;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -21,6 +26,9 @@ pub use arguments::Arguments;
 
 /// Reads the program's arguments, does what they ask and prints the answer.
 pub fn run() -> ExitCode {
+    if let Some(code) = event::told() {
+        return code;
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return misused(&error),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::control::Snapshot;
+use crate::control::machine::Facts;
 use crate::domain::{Account, Stamp, Text};
 
 /// The result of a command.
@@ -21,6 +22,13 @@ pub(super) enum Outcome {
         expires: Stamp,
     },
     Config(Config),
+    /// Its terminal went away, or somebody ended it.
+    Machine(Box<Facts>),
+    /// The machine restarts or switches off.
+    Ending,
+    /// A page came.
+    Served,
+    ConsoleLeft,
 }
 
 impl Outcome {
@@ -33,6 +41,10 @@ impl Outcome {
                 json!({ "key": key, "url": url, "expires": rfc3339(*expires) })
             }
             Self::Config(config) => json!(config),
+            Self::Machine(facts) => json!(facts),
+            Self::Ending => json!({ "ending": true }),
+            Self::Served => json!({ "served": true }),
+            Self::ConsoleLeft => return String::new(),
         };
         line(&value)
     }
@@ -60,6 +72,14 @@ impl Outcome {
                 ("HTTPS port", config.https_port.to_string()),
                 ("HTTP port", config.http_port.to_string()),
             ]),
+            Self::Machine(facts) => {
+                let mut text = serde_json::to_string_pretty(facts).unwrap_or_default();
+                text.push('\n');
+                text
+            }
+            Self::Ending => "The appliance ends its sessions and stops.\n".to_owned(),
+            Self::Served => "A page is served.\n".to_owned(),
+            Self::ConsoleLeft => String::new(),
         }
     }
 }

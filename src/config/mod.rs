@@ -5,9 +5,9 @@
 //! runs (they live in the store).
 
 mod file;
-mod paths;
+pub mod paths;
 pub mod ready;
 
 pub use file::{Config, ConfigError};
-pub use paths::Paths;
+pub use paths::{ON_APPLIANCE, Paths};
 pub use ready::Ready;

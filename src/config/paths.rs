@@ -2,6 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+/// The state directory of an appliance image.
+pub const ON_APPLIANCE: &str = "/data/jumpgate";
+
+/// One line of plain words about what is going on, for the console to show while nothing of the
+/// appliance answers yet. Written by whoever keeps it waiting; may be left behind.
+pub const DOING: &str = "/run/jumpgate/doing";
+
 /// The state directory's layout. Folders are made, with their owners, by the supervisor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
@@ -59,6 +66,16 @@ impl Paths {
     /// The relay answers questions here.
     pub fn control_socket(&self) -> PathBuf {
         self.sockets().join("control.sock")
+    }
+
+    /// On an appliance image the supervisor answers questions about the machine here; root only.
+    pub fn machine_socket(&self) -> PathBuf {
+        self.sockets().join("machine.sock")
+    }
+
+    /// On an appliance image, what the supervisor knows of the machine, for pages.
+    pub fn machine(&self) -> PathBuf {
+        self.sockets().join("machine.json")
     }
 
     /// Web takes handed-over connections here.

@@ -94,7 +94,7 @@ pub fn announce(ready: &Ready) -> io::Result<()> {
     // hands it over before it changes users.
     let pipe = OpenOptions::new()
         .write(true)
-        .open(format!("/dev/fd/{number}"));
+        .open(format!("/proc/self/fd/{number}"));
     let said = pipe.and_then(|mut pipe| pipe.write_all(ready.to_line().as_bytes()));
     // The inherited end too, so that the supervisor sees the end of the line's file.
     nix::unistd::close(number)?;

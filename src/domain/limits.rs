@@ -265,6 +265,128 @@ pub const ADDRESSES_TRIED_MAX: usize = 8;
 /// Lines waiting to be shown on a terminal that does not take them.
 pub const TERMINAL_QUEUE_MAX: usize = 1_024;
 
+// ---- running machine ----
+
+/// A network interface's name: `IFNAMSIZ` less the zero at its end.
+pub const INTERFACE_NAME_BYTES_MAX: usize = 15;
+/// Servers that resolve names; the C library asks no more (`MAXNS`).
+pub const NAME_SERVERS_MAX: usize = 3;
+/// Network interfaces that are shown.
+pub const INTERFACES_MAX: usize = 16;
+/// Addresses of one interface that are shown.
+pub const ADDRESSES_SHOWN_MAX: usize = 8;
+/// A fault in plain words, on the console or a page.
+pub const NOTICE_BYTES_MAX: usize = 240;
+/// Files in a support bundle.
+pub const BUNDLE_FILES_MAX: usize = 32;
+/// The supervisor answers questions about the machine within this.
+pub const MACHINE_REPLY_WITHIN: Duration = Duration::from_secs(10);
+/// Writing a support bundle to a slow stick.
+pub const SUPPORT_BUNDLE_WITHIN: Duration = Duration::from_secs(300);
+/// Servers that know the time; four find the one that is wrong.
+pub const TIME_SERVERS_MAX: usize = 4;
+/// The supervisor's main loop looks at its deadlines this often.
+pub const MACHINE_TICK: Duration = Duration::from_secs(1);
+/// Questions about the machine that are answered at once.
+pub const MACHINE_CONNECTIONS_MAX: usize = 8;
+/// One of them has to arrive within this.
+pub const MACHINE_REQUEST_WITHIN: Duration = Duration::from_secs(5);
+/// Questions that wait for the main loop.
+pub const MACHINE_QUEUE_MAX: usize = 16;
+/// A slot is good once its programs have served for this long without a fault.
+pub const HEALTH_GATE: Duration = Duration::from_secs(10);
+/// The same for a slot that was restarted because its programs crashed: longer than it may take
+/// for that to show again.
+pub const HEALTH_GATE_AFTER_CRASHES: Duration = Duration::from_secs(11 * 60);
+/// Until then, a page is asked for this often.
+pub const PROBE_EVERY: Duration = Duration::from_secs(2);
+/// A page that is asked for has to come within this.
+pub const PROBE_WITHIN: Duration = Duration::from_secs(10);
+/// So many crashes of one program ...
+pub const CRASHES_MAX: usize = 5;
+/// ... within this are more than back-off cures.
+pub const CRASHES_WINDOW: Duration = Duration::from_secs(10 * 60);
+/// Links and addresses are looked at this often.
+pub const NETWORK_LOOK_EVERY: Duration = Duration::from_secs(2);
+/// The first start of all waits this long for an address to put into its certificate.
+pub const FIRST_ADDRESS_WITHIN: Duration = Duration::from_secs(4);
+/// One small tool of the base system.
+pub const TOOL_WITHIN: Duration = Duration::from_secs(10);
+/// A DHCP or NTP client that ended is started again after this.
+pub const CLIENT_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// While time servers agree, the time they agreed on is written down this often.
+pub const CLOCK_KEPT_EVERY: Duration = Duration::from_secs(60 * 60);
+/// Time servers that said what cannot be are asked again after this.
+pub const CLOCK_AGAIN_AFTER: Duration = Duration::from_secs(15 * 60);
+/// With less than this the data partition is as good as full.
+pub const DATA_FREE_BYTES_MIN: u64 = 32 << 20;
+/// Logs are looked at this often, whether one has grown too long.
+pub const LOGS_LOOKED_AT_EVERY: Duration = Duration::from_secs(60);
+/// A line of the kernel's log (`LOG_LINE_MAX` and what goes with it).
+pub const KERNEL_LINE_BYTES_MAX: usize = 8 * 1_024;
+/// A disk is wiped in steps of this, with a sign of life to the watchdog between.
+pub const WIPE_STEP_BYTES: u64 = 64 << 20;
+/// Of each log, this much from its end goes into a support bundle.
+pub const BUNDLE_LOG_BYTES_MAX: u64 = 2 << 20;
+/// A small file of the system, as far as it is read.
+pub const SMALL_FILE_BYTES_MAX: u64 = 64 * 1_024;
+
+// ---- firmware ----
+
+/// GRUB's environment block; a fixed size, because the boot loader cannot make a file longer.
+pub const ENVIRONMENT_BYTES: usize = 1_024;
+/// Of it, what we write: one sector, which a power cut leaves old or new but never mixed.
+pub const ENVIRONMENT_USED_BYTES_MAX: usize = 512;
+/// Boots that a slot gets to pass its health gate.
+pub const TRIES: u8 = 3;
+/// What the boot loader writes to tell the disk it booted.
+pub const BOOT_STAMP_BYTES_MAX: usize = 64;
+/// The kernel's own limit on x86 (`COMMAND_LINE_SIZE`).
+pub const COMMAND_LINE_BYTES_MAX: usize = 2_048;
+/// A slot's description, the image's own, or what `init` leaves for later programs.
+pub const PAIRS_BYTES_MAX: usize = 4_096;
+/// A version as people read it.
+pub const VERSION_BYTES_MAX: usize = 64;
+/// The state of the sources that an image was built from: a SHA-256 in digits.
+pub const COMMIT_BYTES_MAX: usize = 64;
+/// Sequence numbers and security epochs; GRUB compares signed numbers of 32 bits.
+pub const SEQUENCE_MAX: u32 = i32::MAX as u32;
+/// Blocks of the checked root and of its hash tree: a page.
+pub const VERITY_BLOCK_BYTES: u64 = 4_096;
+/// As long as a hash; more would not make it better.
+pub const VERITY_SALT_BYTES_MAX: usize = 32;
+/// What ext4 says of itself.
+pub const EXT4_SUPERBLOCK_BYTES: usize = 1_024;
+/// A list of kernel modules: some hundred lines with a path or two.
+pub const MODULE_LIST_BYTES_MAX: usize = 256 * 1_024;
+/// From the last module to the booted disk: a slow controller with several disks to spin up.
+pub const DISK_WITHIN: Duration = Duration::from_secs(30);
+/// A disk that has the right GUID but not the right stamp is only taken if no other one came
+/// within this.
+pub const RIVAL_WITHIN: Duration = Duration::from_secs(5);
+/// From a disk to its partitions, which the kernel reads on its own.
+pub const PARTITIONS_WITHIN: Duration = Duration::from_secs(5);
+/// While waiting for disks or tools we look this often.
+pub const INIT_TICK: Duration = Duration::from_millis(20);
+/// A watchdog that heard nothing for this long restarts the machine.
+pub const WATCHDOG_TIMEOUT: Duration = Duration::from_secs(60);
+/// While waiting it is told this often that all is well.
+pub const WATCHDOG_FED_EVERY: Duration = Duration::from_secs(5);
+/// The check of one file system; some terabytes with many files after a crash.
+pub const CHECK_WITHIN: Duration = Duration::from_secs(30 * 60);
+/// Rounds of repairing a file system; two were needed after its superblock was lost.
+pub const REPAIR_ROUNDS_MAX: usize = 3;
+/// A file system grows by this much between two signs of life to the watchdog.
+pub const GROWTH_STEP_BYTES: u64 = 64 << 30;
+/// A failed start can be read for this long before the machine restarts.
+pub const RESTART_AFTER_FAILED_START: Duration = Duration::from_secs(5);
+
+// A sign of life may come late three times.
+const _: () = assert!(WATCHDOG_FED_EVERY.as_secs() * 4 < WATCHDOG_TIMEOUT.as_secs());
+// A crash that shows again within its window shows before the slot counts as good again.
+const _: () = assert!(HEALTH_GATE_AFTER_CRASHES.as_secs() > CRASHES_WINDOW.as_secs());
+// The main loop feeds the watchdog.
+const _: () = assert!(MACHINE_TICK.as_secs() * 5 <= WATCHDOG_FED_EVERY.as_secs());
 // A stopping web side lets its requests finish before the supervisor loses patience.
 const _: () = assert!(WEB_STOP_WITHIN.as_millis() < STOP_POLITELY_WITHIN.as_millis());
 // The decoder never joins two records' worth of frame, and a full frame always fits the window.

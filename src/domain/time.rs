@@ -15,6 +15,11 @@ impl Moment {
         Self(millis)
     }
 
+    /// Milliseconds since then.
+    pub const fn millis(self) -> u64 {
+        self.0
+    }
+
     /// Time since `earlier`; zero if that lies ahead.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))

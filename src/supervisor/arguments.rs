@@ -21,6 +21,9 @@ pub struct Arguments {
     /// Ports 443 and 80 (needs root) instead of 8443 and 8080
     #[arg(long)]
     pub privileged_ports: bool,
+    /// Looks after the whole machine: only in an appliance image, where everything else is decided
+    #[arg(long, hide = true, exclusive = true)]
+    pub appliance: bool,
     /// Another port for HTTPS; 0 is any free one. For tests
     #[arg(long, value_name = "PORT", hide = true)]
     pub https_port: Option<u16>,
@@ -36,6 +39,21 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// Those of an appliance image on a machine sized like `model` that is called `site`.
+    pub(super) fn of_appliance(model: Model, site: String) -> Self {
+        Self {
+            state: crate::config::ON_APPLIANCE.into(),
+            site: Some(site),
+            model: Some(model),
+            privileged_ports: true,
+            appliance: true,
+            https_port: None,
+            http_port: None,
+            endpoint: None,
+            programs: None,
+        }
+    }
+
     /// The folder of relay and web: this program's own, unless another is named.
     pub(super) fn programs(&self) -> io::Result<PathBuf> {
         if let Some(folder) = &self.programs {

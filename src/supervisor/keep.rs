@@ -38,9 +38,12 @@ pub(super) enum Event {
 /// A program with what is needed to keep it running.
 pub(super) struct Kept<'a> {
     pub(super) program: &'a Program,
-    pub(super) running: Running,
+    /// Starts now if it does not run yet.
+    pub(super) running: Option<Running>,
     pub(super) backoff: Backoff,
     pub(super) tell: mpsc::Sender<Event>,
+    /// Changes when it is to begin anew, with other settings.
+    pub(super) again: watch::Receiver<u32>,
     /// Becomes true once, when everything stops.
     pub(super) stopped: watch::Receiver<bool>,
 }
@@ -48,19 +51,29 @@ pub(super) struct Kept<'a> {
 impl Kept<'_> {
     /// Returns once it was told to stop, and the program has ended.
     pub(super) async fn keep(mut self) {
+        let mut wait = Duration::ZERO;
         loop {
+            let mut running = if let Some(running) = self.running.take() {
+                running
+            } else {
+                tokio::select! {
+                    running = restart(self.program, &mut self.backoff, wait, &self.tell) => running,
+                    // A program on its way up goes with the future, by SIGKILL: nobody talks to it.
+                    _ = self.stopped.wait_for(|stopped| *stopped) => return,
+                }
+            };
             let (how, served) = tokio::select! {
-                ended = self.running.ended() => ended,
-                _ = self.stopped.wait_for(|stopped| *stopped) => return self.running.stop().await,
+                ended = running.ended() => ended,
+                Ok(()) = self.again.changed() => {
+                    running.stop().await;
+                    wait = Duration::ZERO;
+                    continue;
+                }
+                _ = self.stopped.wait_for(|stopped| *stopped) => return running.stop().await,
             };
-            let (name, wait) = (self.program.name, self.backoff.wait(served));
+            let name = self.program.name;
+            wait = self.backoff.wait(served);
             self.tell(Event::Ended { name, how, wait }).await;
-            let restarted = restart(self.program, &mut self.backoff, wait, &self.tell);
-            self.running = tokio::select! {
-                running = restarted => running,
-                // A program on its way up goes with the future, by SIGKILL: nobody talks to it.
-                _ = self.stopped.wait_for(|stopped| *stopped) => return,
-            };
         }
     }
 

@@ -6,6 +6,8 @@
 //!                                             keep: restart with backoff, until a signal
 //! ```
 //!
+//! On an appliance image it looks after the machine as well: [`machine`].
+//!
 //! It may run as root, so it reads nothing that a stranger wrote: listening sockets go to the
 //! programs unread. They stay open here as well; while a program is being started again, callers
 //! wait in the kernel's queue and nobody is refused. Start at [`run`].
@@ -15,6 +17,7 @@ mod backoff;
 mod front;
 mod keep;
 mod log;
+mod machine;
 mod ports;
 mod program;
 mod settings;
@@ -59,6 +62,9 @@ pub enum SupervisorError {
     /// The relay runs but does not answer.
     #[error("relay does not answer: {0}")]
     Silent(String),
+    /// On an appliance image: the machine around the programs.
+    #[error(transparent)]
+    Machine(#[from] machine::MachineError),
     /// The system refused what is never refused.
     #[error("cannot {what}: {error}")]
     System {
@@ -75,6 +81,9 @@ pub fn run(arguments: &Arguments) -> Result<(), SupervisorError> {
         .map_err(|errno| system("close what was left open")(errno.into()))?;
     // Programs inherit the limit; relay holds two descriptors for each of thousands of peers.
     drop(crate::sandbox::allow_many_descriptors());
+    if arguments.appliance {
+        return machine::run();
+    }
     let mode = Mode::of_this_process();
     let state = State::prepare(&arguments.state, mode)?;
     let mut config = settings::merge(state.paths(), arguments)?;
@@ -112,7 +121,13 @@ impl Programs {
     ) -> Result<Self, SupervisorError> {
         let folder = arguments.programs().map_err(system("find the programs"))?;
         let endpoint = arguments.endpoint(&folder);
-        let reach = Reach::new(mode, state.paths().root(), &folder, endpoint.as_deref());
+        let root = state.paths().root();
+        let reach = if arguments.appliance {
+            // Everybody may pass through an image's folders.
+            Reach::as_it_is(root, &folder, endpoint.as_deref())
+        } else {
+            Reach::new(mode, root, &folder, endpoint.as_deref())
+        };
         let mut web_arguments = vec!["--state".into(), reach.state.clone().into()];
         let relay_arguments = web_arguments.clone();
         if let Some(endpoint) = &reach.endpoint {
@@ -147,18 +162,21 @@ impl Reach {
     /// Shown in a view of our own when root may do that, so that folders only their owner can
     /// enter are no obstacle; else where they are.
     fn new(mode: Mode, state: &Path, programs: &Path, endpoint: Option<&Path>) -> Self {
-        let as_they_are = || Self {
-            state: state.to_owned(),
-            programs: programs.to_owned(),
-            endpoint: endpoint.map(Path::to_owned),
-        };
         if mode != Mode::Root {
-            return as_they_are();
+            return Self::as_it_is(state, programs, endpoint);
         }
         Self::shown(state, programs, endpoint).unwrap_or_else(|error| {
             front::note(&format!("no view of its own for the programs: {error}"));
-            as_they_are()
+            Self::as_it_is(state, programs, endpoint)
         })
+    }
+
+    fn as_it_is(state: &Path, programs: &Path, endpoint: Option<&Path>) -> Self {
+        Self {
+            state: state.to_owned(),
+            programs: programs.to_owned(),
+            endpoint: endpoint.map(Path::to_owned),
+        }
     }
 
     fn shown(state: &Path, programs: &Path, endpoint: Option<&Path>) -> io::Result<Self> {
@@ -195,11 +213,14 @@ async fn serve(
 
     let (stop, stopped) = watch::channel(false);
     let (tell, told) = mpsc::channel(8);
+    // Nothing changes here while they run.
+    let (_again, unchanged) = watch::channel(0);
     let keep = |program, running| Kept {
         program,
-        running,
+        running: Some(running),
         backoff: Backoff::default(),
         tell: tell.clone(),
+        again: unchanged.clone(),
         stopped: stopped.clone(),
     };
     let kept = async {

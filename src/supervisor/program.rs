@@ -61,6 +61,17 @@ pub enum StartError {
     },
 }
 
+impl StartError {
+    /// Which program.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::NotStarted { name, .. }
+            | Self::Refused { name, .. }
+            | Self::Failed { name, .. } => name,
+        }
+    }
+}
+
 /// What to start.
 #[derive(Debug)]
 pub(super) struct Program {

@@ -1,7 +1,7 @@
 //! `appliance.toml`: what it says, changed by the arguments.
 
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, lchown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, lchown};
 use std::path::Path;
 
 use super::arguments::Arguments;
@@ -55,7 +55,11 @@ fn changed(mut config: Config, arguments: &Arguments) -> Config {
 pub(super) fn write(paths: &Paths, config: &Config, mode: Mode) -> Result<(), StateError> {
     let path = paths.config();
     let unchanged = path.exists() && Config::read(&path).is_ok_and(|found| found == *config);
-    if unchanged && mode == Mode::User {
+    let has_owner = || {
+        let found = std::fs::symlink_metadata(&path);
+        found.is_ok_and(|f| (f.uid(), f.gid()) == (Identity::ROOT.user, Identity::ROOT.group))
+    };
+    if unchanged && (mode == Mode::User || has_owner()) {
         return Ok(());
     }
     let text = format!("{HEADER}{}", config.to_toml());

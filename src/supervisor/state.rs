@@ -157,7 +157,11 @@ fn take_lock(root: &Path) -> Result<(Flock<File>, bool), StateError> {
                 .set_len(0)
                 .and_then(|()| lock.rewind())
                 .and_then(|()| writeln!(lock, "{}", std::process::id()));
-            written.map_err(unusable)?;
+            match written {
+                // It is locked all the same, and only the words of a refusal are missing.
+                Err(error) if error.kind() == io::ErrorKind::StorageFull => {}
+                written => written.map_err(unusable)?,
+            }
             Ok((lock, holder.is_empty()))
         }
         Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(StateError::InUse {

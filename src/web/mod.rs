@@ -21,6 +21,7 @@ mod login;
 mod portal;
 mod puzzles;
 mod reports;
+pub mod rescue;
 mod site;
 mod status;
 mod throttle;

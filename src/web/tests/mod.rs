@@ -4,6 +4,7 @@
 mod everywhere;
 mod portal;
 mod reports;
+mod rescue;
 mod served;
 mod signing_in;
 

@@ -1,0 +1,57 @@
+# shellcheck shell=bash
+# What fills a slot: root with its hash tree, initramfs, description, signatures.
+# To source from post-image.sh, in its folder and with its variables.
+# shellcheck disable=SC2154 # Those.
+
+# For the boot loader. Repeatable: nothing random is in such a signature, and its time is ours.
+sign_for_loader() {
+  local file
+  for file; do
+    gpg --quiet --batch --yes --faked-system-time "$JUMPGATE_BUILT!" --digest-algo SHA512 \
+      --detach-sign --output "$file.sig" "$file"
+  done
+}
+sign_for_firmware() {
+  sbsign --key "$keys/db.key" --cert "$keys/db.crt" --output "$2" "$1" 2>"$work/log" ||
+    { cat "$work/log" >&2 && exit 1; }
+}
+
+# The root, then its hash tree from the next block on.
+make_root() {
+  local bytes salt
+  bytes=$(stat --format=%s rootfs.squashfs)
+  ((bytes <= $(mib "$ROOT_MIB_MAX"))) || too_large "The root" "$bytes" "$(mib "$ROOT_MIB_MAX")"
+  cp rootfs.squashfs slot/root.img
+  truncate --size=%4096 slot/root.img
+  blocks=$(($(stat --format=%s slot/root.img) / 4096))
+  salt=$(derived salt)
+  veritysetup format --no-superblock --hash=sha256 --data-block-size=4096 --hash-block-size=4096 \
+    --data-blocks="$blocks" --hash-offset=$((blocks * 4096)) --salt="$salt" \
+    slot/root.img slot/root.img >"$work/verity"
+  cat >slot/slot.cfg <<END
+set slot_version=$JUMPGATE_VERSION
+set slot_built=$JUMPGATE_BUILT
+set slot_sequence=$JUMPGATE_SEQUENCE
+set slot_epoch=$JUMPGATE_EPOCH
+set slot_root=$(awk '/Root hash:/ { print $3 }' "$work/verity")
+set slot_salt=$salt
+set slot_blocks=$blocks
+set slot_channel=$JUMPGATE_CHANNEL
+set slot_profile=$JUMPGATE_PROFILE
+END
+}
+
+# `init`, and the modules of a kernel that has them.
+make_initramfs() {
+  mkdir "$work/initramfs"
+  install --mode=0755 init "$work/initramfs/init"
+  if [[ -d modules ]]; then
+    cp --recursive modules/. "$work/initramfs/"
+  fi
+  # Opened by the kernel before anything runs; without it `init` has nowhere to speak to.
+  mkdir --parents "$work/initramfs/dev"
+  find "$work/initramfs" -exec touch --no-dereference --date="@$JUMPGATE_BUILT" {} +
+  (cd "$work/initramfs" && find . -mindepth 1 | sort |
+    cpio --quiet --create --format=newc --reproducible --owner=0:0) |
+    zstd --quiet -9 --threads=1 >slot/initramfs
+}

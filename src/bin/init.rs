@@ -1,0 +1,5 @@
+//! The first program of the image; see [`jumpgate::init`].
+
+fn main() {
+    jumpgate::init::run()
+}

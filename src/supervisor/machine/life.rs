@@ -1,0 +1,588 @@
+//! The main loop: everything that happens to the machine comes here, one thing after the other.
+//!
+//! It also feeds the watchdogs, so nothing in here may take long; what does runs elsewhere and
+//! tells when it is done.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
+
+use super::client::{Client, Kept};
+use super::clock::{self, Action, Clock};
+use super::esp::{self, Access};
+use super::facts;
+use super::health::{Crashes, Gate, Relapses, Sign};
+use super::journal::note;
+use super::network::{self, Order, is_global, ntp_words};
+use super::places::{self, Places};
+use super::power::Power;
+use super::probe::Probe;
+use super::requests::Asked;
+use super::reset;
+use super::support::Support;
+use super::watchdog::Watchdogs;
+use super::{RELAPSES, SET_UP, now};
+use crate::boot::Slot;
+use crate::boot::order::State;
+use crate::config::{Config, Paths, Ready};
+use crate::control::machine::{
+    ClockEvent, Facts, Health, Lease, NetworkFacts, Notice, Reply, Request, Site, notice,
+};
+use crate::domain::limits::{
+    CLOCK_AGAIN_AFTER, FIRST_ADDRESS_WITHIN, LOGS_LOOKED_AT_EVERY, MACHINE_TICK, PROBE_EVERY,
+    TIME_SERVERS_MAX,
+};
+use crate::domain::network::{HostName, InterfaceName, Network};
+use crate::domain::{Moment, Secret};
+use crate::supervisor::StopAsked;
+use crate::supervisor::keep::Event;
+use crate::supervisor::log;
+use crate::supervisor::settings;
+use crate::supervisor::state::Mode;
+
+/// Programs that have to serve.
+const PROGRAMS: usize = 2;
+
+/// How the loop ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Somebody who looks after the rest told us to stop.
+    Stopped,
+    /// The machine restarts or switches off.
+    Power(Power),
+    /// It forgets everything now, and restarts.
+    Wipe,
+}
+
+/// What happens away from the loop.
+#[derive(Debug)]
+pub(super) enum Elsewhere {
+    /// Whether a page was served.
+    Probed(bool),
+    /// Somebody pressed the machine's button.
+    Button,
+}
+
+/// Where things that happen come from.
+pub(super) struct Inlets {
+    pub(super) stop_asked: StopAsked,
+    pub(super) told: mpsc::Receiver<Event>,
+    pub(super) asked: mpsc::Receiver<Asked>,
+    pub(super) network: watch::Receiver<NetworkFacts>,
+    pub(super) elsewhere: mpsc::Receiver<Elsewhere>,
+}
+
+/// What can be moved from here.
+pub(super) struct Levers {
+    pub(super) network: mpsc::Sender<Order>,
+    /// True once the programs may start.
+    pub(super) go: watch::Sender<bool>,
+    /// True once the relay has served: the store is there.
+    pub(super) relay_up: watch::Sender<bool>,
+    /// Changes when the programs have to begin anew.
+    pub(super) again: watch::Sender<u32>,
+    pub(super) elsewhere: mpsc::Sender<Elsewhere>,
+}
+
+/// Everything that is known and done.
+pub(super) struct Life<'a> {
+    pub(super) places: &'a Places,
+    pub(super) paths: &'a Paths,
+    pub(super) config: Config,
+    pub(super) settings: Network,
+    pub(super) facts: Facts,
+    pub(super) watchdogs: Watchdogs,
+    pub(super) clock: Clock,
+    /// None in the recovery system.
+    pub(super) relapses: Option<Relapses>,
+    pub(super) probe: Probe,
+    /// The program that the NTP client tells.
+    pub(super) clock_events: PathBuf,
+    pub(super) levers: Levers,
+    pub(super) began: Moment,
+    pub(super) rest: Rest,
+}
+
+/// What is not there at the start.
+pub(super) struct Rest {
+    gate: Gate,
+    crashes: Crashes,
+    serving: BTreeSet<&'static str>,
+    site: Option<Site>,
+    published: Option<Facts>,
+    ntp: Option<(heapless::Vec<HostName, TIME_SERVERS_MAX>, Kept)>,
+    ntp_not_before: Moment,
+    probed: Option<Moment>,
+    looked_at_logs: Option<Moment>,
+    one_bundle: Arc<Semaphore>,
+    end: Option<End>,
+}
+
+impl Default for Rest {
+    fn default() -> Self {
+        Self {
+            gate: Gate::Shut,
+            crashes: Crashes::default(),
+            serving: BTreeSet::new(),
+            site: None,
+            published: None,
+            ntp: None,
+            ntp_not_before: Moment::default(),
+            probed: None,
+            looked_at_logs: None,
+            one_bundle: Arc::new(Semaphore::new(1)),
+            end: None,
+        }
+    }
+}
+
+impl Life<'_> {
+    /// Runs until there is a reason to end.
+    pub(super) async fn run(&mut self, inlets: &mut Inlets) -> End {
+        let mut tick = tokio::time::interval(MACHINE_TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = inlets.stop_asked.wait() => return End::Stopped,
+                Some(event) = inlets.told.recv() => self.hear(event),
+                Some(asked) = inlets.asked.recv() => self.answer(asked),
+                Ok(()) = inlets.network.changed() => {
+                    self.facts.network = inlets.network.borrow_and_update().clone();
+                }
+                Some(happened) = inlets.elsewhere.recv() => match happened {
+                    Elsewhere::Probed(served) => self.probed(served),
+                    Elsewhere::Button => {
+                        note("the power button was pressed");
+                        self.rest.end = Some(End::Power(Power::Off));
+                    }
+                },
+                _ = tick.tick() => self.tick(),
+            }
+            self.call_the_site();
+            self.keep_time();
+            self.publish();
+            if let Some(end) = self.rest.end.take() {
+                return end;
+            }
+        }
+    }
+
+    /// Once a second.
+    fn tick(&mut self) {
+        self.watchdogs.feed();
+        let at = now().moment;
+        let due =
+            |last: Option<Moment>, every: Duration| last.is_none_or(|last| at.since(last) >= every);
+        if self.is_serving() && self.rest.gate != Gate::Passed && due(self.rest.probed, PROBE_EVERY)
+        {
+            self.rest.probed = Some(at);
+            self.probe.ask(
+                self.rest.site.as_ref(),
+                self.facts.rescue.is_some(),
+                &self.levers.elsewhere,
+            );
+        }
+        if due(self.rest.looked_at_logs, LOGS_LOOKED_AT_EVERY) {
+            self.rest.looked_at_logs = Some(at);
+            self.facts.storage = facts::storage(self.places);
+            let folder = self.paths.logs();
+            tokio::task::spawn_blocking(move || {
+                if let Err(error) = log::cap(&folder) {
+                    note(&format!("cannot cap the logs: {error}"));
+                }
+            });
+        }
+    }
+
+    fn is_serving(&self) -> bool {
+        self.rest.serving.len() == PROGRAMS
+    }
+
+    // ---- programs ----
+
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Ended { name, how, wait } => {
+                let wait = wait.as_secs_f32();
+                note(&format!(
+                    "{name} ended ({how}), starting it again in {wait} s"
+                ));
+                self.crashed(name, &how);
+            }
+            Event::NotStarted { error, wait } => {
+                let wait = wait.as_secs_f32();
+                note(&format!("{error}; trying again in {wait} s"));
+                self.crashed(error.name(), &error.to_string());
+            }
+            Event::Started { name, ready } => {
+                note(&format!("{name} serves"));
+                self.rest.serving.insert(name);
+                // Only the relay's line has facts.
+                if ready.certificate.is_some() {
+                    self.rest.site = Some(self.site(&ready));
+                    self.remember_set_up(&ready);
+                    self.levers.relay_up.send_replace(true);
+                }
+                if self.is_serving() && self.facts.health == Health::Starting {
+                    self.facts.health = Health::Serving;
+                }
+            }
+        }
+    }
+
+    /// From now on an empty data partition is a loss.
+    fn remember_set_up(&self, ready: &Ready) {
+        let mark = self.places.state(SET_UP);
+        if ready.setup.is_some() || self.facts.rescue.is_some() || mark.exists() {
+            return;
+        }
+        if let Err(error) = places::replace(&mark, "") {
+            note(&format!("{}: {error}", mark.display()));
+        }
+    }
+
+    fn site(&self, ready: &Ready) -> Site {
+        let url = self.config.url();
+        // Nobody sets up an appliance that forgets it at the next start.
+        let setup = ready.setup.as_ref().filter(|_| self.facts.rescue.is_none());
+        let link = setup.map(|token| format!("{url}/login/setup?token={}", token.reveal()));
+        Site {
+            url: format!("{url}/"),
+            certificate: ready.certificate,
+            setup_url: link.map(Secret::new),
+        }
+    }
+
+    fn crashed(&mut self, name: &'static str, how: &str) {
+        let at = now().moment;
+        self.rest.serving.remove(name);
+        self.see(Sign::Crashed);
+        if self.rest.crashes.add(name, at) {
+            let why = notice(&format!("{name} keeps failing ({how})"));
+            self.give_up(why);
+        }
+    }
+
+    /// Starting a program again does not help any more.
+    fn give_up(&mut self, why: Notice) {
+        let next = self.relapses.and_then(Relapses::allow);
+        match next.filter(|_| self.facts.rescue.is_none()) {
+            Some(next) => match places::replace(&self.places.state(RELAPSES), &next.encode()) {
+                Ok(()) => {
+                    note(&format!("{why}: restarting the machine"));
+                    self.rest.end = Some(End::Power(Power::Restart));
+                }
+                // What cannot be counted does not end.
+                Err(error) => note(&format!("{why}: no restart, it cannot be counted: {error}")),
+            },
+            None if matches!(self.facts.health, Health::Failing { .. }) => {}
+            None => note(&format!("{why}: a restart would not help")),
+        }
+        self.facts.health = Health::Failing { why };
+    }
+
+    // ---- health ----
+
+    fn probed(&mut self, served: bool) {
+        self.probe.done();
+        let sign = if served && self.is_serving() {
+            Sign::Served
+        } else {
+            Sign::Silent
+        };
+        self.see(sign);
+    }
+
+    fn see(&mut self, sign: Sign) {
+        let long = self
+            .relapses
+            .map_or(crate::domain::limits::HEALTH_GATE, Relapses::gate);
+        let before = self.rest.gate;
+        self.rest.gate = before.after(sign, now().moment, long);
+        if before != Gate::Passed && self.rest.gate == Gate::Passed {
+            self.facts.health = self.proved();
+        }
+    }
+
+    /// The slot has proved itself: the boot loader shall know.
+    fn proved(&mut self) -> Health {
+        let Slot::System(system) = self.facts.boot.slot else {
+            return Health::Good;
+        };
+        let mut slots = self.facts.boot.slots.iter();
+        let was_good = slots.any(|slot| {
+            slot.system == system && matches!(slot.state, State::Good { .. } | State::Exhausted)
+        });
+        if self.facts.rescue.is_some() && !was_good {
+            // Perhaps it is this version that cannot read the data.
+            note("serving, but without its data: the slot has to prove itself another time");
+            return Health::Serving;
+        }
+        let told = esp::mounted(self.places, Access::Write, |folder| {
+            esp::confirm(folder, system)?;
+            Ok(esp::slots(folder))
+        });
+        match told {
+            Ok(slots) => {
+                note("the slot is good");
+                self.facts.boot.slots = slots;
+                if let Err(error) = places::remove(&self.places.state(RELAPSES)) {
+                    note(&format!("the count of restarts stays: {error}"));
+                }
+                self.relapses = Relapses::of(self.facts.boot.slot, None);
+                Health::Good
+            }
+            Err(error) => {
+                note(&format!("the slot is good, but {error}"));
+                let why = notice(&error.to_string());
+                Health::Unconfirmed { why }
+            }
+        }
+    }
+
+    // ---- network and time ----
+
+    /// Keeps the site's name what it should be, and lets the programs start once it is known.
+    fn call_the_site(&mut self) {
+        let has_gone = *self.levers.go.borrow();
+        let waited = now().moment.since(self.began) >= FIRST_ADDRESS_WITHIN;
+        let addresses = &self.facts.network.addresses;
+        let name = site_name(&self.settings, addresses, has_gone || waited);
+        let is_known = name.is_some() || self.config.site != Config::default().site;
+        if let Some(name) = name.filter(|name| *name != self.config.site) {
+            note(&format!("the site is called {name}"));
+            self.config.site = name;
+            if let Err(error) = settings::write(self.paths, &self.config, Mode::Root) {
+                note(&error.to_string());
+            }
+            if has_gone {
+                self.begin_anew();
+            }
+        }
+        if !has_gone && (is_known || waited) {
+            self.levers.go.send_replace(true);
+        }
+    }
+
+    /// The programs read their settings only at their start.
+    fn begin_anew(&mut self) {
+        self.rest.serving.clear();
+        self.see(Sign::Silent);
+        self.levers
+            .again
+            .send_modify(|times| *times = times.wrapping_add(1));
+    }
+
+    /// Keeps the NTP client asking the right servers.
+    fn keep_time(&mut self) {
+        let facts = &self.facts.network;
+        let reachable = facts.addresses.iter().any(|address| is_global(*address));
+        let asks = self.rest.ntp.as_ref().map(|(servers, _)| servers);
+        if !reachable || asks == Some(&facts.ntp) || now().moment < self.rest.ntp_not_before {
+            return;
+        }
+        // The old one ends first.
+        self.rest.ntp = None;
+        let client = Client {
+            name: "ntpd",
+            program: self.places.tool("ntpd"),
+            words: ntp_words(&facts.ntp, &self.clock_events.to_string_lossy()),
+            log: log::file(&self.paths.logs(), "network"),
+            pid_file: self.places.run("ntpd.pid"),
+        };
+        self.rest.ntp = Some((facts.ntp.clone(), client.keep()));
+    }
+
+    fn hear_clock(&mut self, event: ClockEvent, stratum: u8) {
+        if event == ClockEvent::Step {
+            note("time servers have set the clock");
+        }
+        match self.clock.hear(event, stratum, now()) {
+            Action::Nothing => {}
+            Action::Keep(confirmed) => {
+                if let Err(error) = clock::keep(self.places, confirmed) {
+                    note(&format!("the time is not kept: {error}"));
+                }
+            }
+            Action::Set(to) => set_clock(to),
+            Action::SetAndWait(to) => {
+                note("time servers say a time before this version was built");
+                self.rest.ntp = None;
+                self.rest.ntp_not_before = now().moment + CLOCK_AGAIN_AFTER;
+                set_clock(to);
+            }
+        }
+        self.facts.clock = self.clock.facts();
+    }
+
+    fn hear_lease(&self, interface: InterfaceName, lease: Option<Lease>) {
+        let order = Order::Lease { interface, lease };
+        self.order_network(order);
+    }
+
+    fn order_network(&self, order: Order) {
+        if let Err(error) = self.levers.network.try_send(order) {
+            // It has room for more than anybody asks for in the time it takes.
+            note(&format!("the network takes no orders: {error}"));
+        }
+    }
+
+    // ---- questions ----
+
+    fn answer(&mut self, Asked { request, answer }: Asked) {
+        let reply = match request {
+            Request::Facts => Reply::Facts {
+                facts: Box::new(self.facts.clone()),
+                site: self.rest.site.clone(),
+            },
+            Request::Network => Reply::Network {
+                settings: Box::new(self.settings.clone()),
+            },
+            Request::SetNetwork { settings } => self.set_network(settings),
+            Request::PreviousVersion => self.previous_version(),
+            Request::ListSupportBundle => return self.bundle(answer, Support::list_reply),
+            Request::WriteSupportBundle => return self.bundle(answer, Support::write_reply),
+            Request::FactoryReset => self.factory_reset(),
+            Request::Reboot => self.end(End::Power(Power::Restart)),
+            Request::PowerOff => self.end(End::Power(Power::Off)),
+            Request::Lease { interface, lease } => {
+                self.hear_lease(interface, lease);
+                Reply::Done
+            }
+            Request::Clock { event, stratum } => {
+                self.hear_clock(event, stratum);
+                Reply::Done
+            }
+        };
+        // Whoever asked may have gone.
+        drop(answer.send(reply));
+    }
+
+    fn end(&mut self, end: End) -> Reply {
+        note(&format!("asked for an end: {end:?}"));
+        self.rest.end = Some(end);
+        Reply::Done
+    }
+
+    fn set_network(&mut self, settings: Network) -> Reply {
+        if let Err(error) = network::keep(self.places, &settings) {
+            return refused(&format!("the settings cannot be kept: {error}"));
+        }
+        note("new network settings");
+        self.settings = settings.clone();
+        self.order_network(Order::Settings(Box::new(settings)));
+        Reply::Done
+    }
+
+    fn previous_version(&mut self) -> Reply {
+        let Slot::System(running) = self.facts.boot.slot else {
+            return refused(
+                "this is the recovery system, which ran no version before. Restart to try the \
+                 installed versions",
+            );
+        };
+        let told = esp::mounted(self.places, Access::Write, |folder| {
+            esp::prefer_other(folder, running)
+        });
+        match told {
+            Ok(()) => self.end(End::Power(Power::Restart)),
+            Err(error) => refused(&error.to_string()),
+        }
+    }
+
+    fn factory_reset(&mut self) -> Reply {
+        if self.places.run("state-unreadable").exists() {
+            // No order would last until the next start.
+            return self.end(End::Wipe);
+        }
+        match reset::order(self.places) {
+            Ok(()) => self.end(End::Power(Power::Restart)),
+            Err(error) => refused(&format!("it cannot be ordered: {error}")),
+        }
+    }
+
+    fn bundle(&self, answer: oneshot::Sender<Reply>, work: fn(&Support) -> Reply) {
+        let Ok(only) = self.rest.one_bundle.clone().try_acquire_owned() else {
+            drop(answer.send(refused("a support bundle is being made already")));
+            return;
+        };
+        let support = Support {
+            places: self.places.clone(),
+            paths: self.paths.clone(),
+            facts: self.facts.clone(),
+            now: now().stamp,
+        };
+        tokio::task::spawn_blocking(move || {
+            let reply = work(&support);
+            drop(only);
+            drop(answer.send(reply));
+        });
+    }
+
+    /// Writes down what has changed, for pages.
+    pub(super) fn publish(&mut self) {
+        if self.rest.published.as_ref() == Some(&self.facts) {
+            return;
+        }
+        match facts::publish(self.paths, &self.facts) {
+            Ok(()) => self.rest.published = Some(self.facts.clone()),
+            Err(error) => note(&format!("pages know nothing new: {error}")),
+        }
+    }
+}
+
+fn refused(why: &str) -> Reply {
+    Reply::Refused { why: notice(why) }
+}
+
+fn set_clock(to: crate::domain::Stamp) {
+    if let Err(error) = clock::set(to) {
+        note(&format!("the clock cannot be set: {error}"));
+    }
+}
+
+/// What people type: the chosen name, or an address that works from elsewhere. One of version 6
+/// only counts if there was `time` to get the other.
+fn site_name(settings: &Network, addresses: &[IpAddr], time: bool) -> Option<String> {
+    if let Some(chosen) = &settings.site {
+        return Some(chosen.to_string());
+    }
+    let first = addresses.iter().find(|address| is_global(**address))?;
+    (first.is_ipv4() || time).then(|| first.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_site_is_called_as_chosen_or_by_its_address() {
+        let addresses: Vec<IpAddr> = ["2001:db8::1", "fe80::1"]
+            .iter()
+            .map(|address| address.parse().unwrap())
+            .collect();
+        let automatic = Network::default();
+        assert_eq!(site_name(&automatic, &addresses, false), None);
+        assert_eq!(
+            site_name(&automatic, &addresses, true).unwrap(),
+            "2001:db8::1"
+        );
+        let v4 = ["192.0.2.7".parse().unwrap()];
+        assert_eq!(site_name(&automatic, &v4, false).unwrap(), "192.0.2.7");
+        let local = ["169.254.7.7".parse().unwrap()];
+        assert_eq!(site_name(&automatic, &local, true), None);
+        let chosen = Network {
+            site: Some("support.example.com".parse().unwrap()),
+            ..Network::default()
+        };
+        assert_eq!(
+            site_name(&chosen, &v4, false).unwrap(),
+            "support.example.com"
+        );
+    }
+}
