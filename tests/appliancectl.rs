@@ -7,8 +7,10 @@ use std::os::unix::net::UnixListener;
 use std::process::{Command, Output, Stdio};
 
 use jumpgate::config::{Config, Paths};
-use jumpgate::control::{Reply, Request, wire};
-use jumpgate::domain::{Account, AccountId, AccountName, DisplayName, Stamp, Text, Token};
+use jumpgate::control::{Reply, Request, Snapshot, wire};
+use jumpgate::domain::token::Fingerprint;
+use jumpgate::domain::{Account, AccountId, AccountName, DisplayName, Model, Stamp, Text, Token};
+use jumpgate::metrics::{Connections, Keys, Sandbox, Sessions};
 use serde_json::{Value, json};
 
 /// A relay's socket that answers as `answer` says.
@@ -162,6 +164,63 @@ fn the_start_up_file_is_shown_without_a_relay() {
     std::fs::write(path, config.to_toml()).unwrap();
     let output = ask(&folder, &["config", "show", "--json"], "");
     assert_eq!(json_of(&output), json!(config));
+}
+
+#[test]
+fn status_holds_what_is_known_of_the_machine_where_there_is_one() {
+    let folder = relay(|_| Reply::Status(Box::new(snapshot())));
+    let before = json_of(&ask(&folder, &["--json", "status"], ""));
+    assert!(before.get("machine").is_none());
+    let machine = json!({
+        "hardware": { "model": "b300", "shortfall": null, "product": "B300",
+                      "serial": "JG3-004711", "memory_mib": 32_100, "cores": 16 },
+        "image": { "version": "1.4.0", "built": 1_764_000_000_000_i64, "commit": "a8b32d9c",
+                   "channel": "development", "backend": "debian" },
+        "boot": { "slot": { "system": "a" }, "disk": "vda", "slots": [], "watchdogs": 1 },
+        "health": { "health": "good" },
+        "network": { "interfaces": [], "used": "eth0", "addresses": ["192.0.2.10"],
+                     "gateways": [], "dns": [], "ntp": [], "trouble": null },
+        "clock": { "source": "ntp", "confirmed": 1_764_000_000_000_i64,
+                   "floor": 1_764_000_000_000_i64 },
+        "storage": { "bytes": 0, "free_bytes": 0, "trouble": null },
+        "rescue": null,
+    });
+    let file = Paths::new(folder.path()).machine();
+    std::fs::write(file, machine.to_string()).unwrap();
+    let after = json_of(&ask(&folder, &["--json", "status"], ""));
+    assert_eq!(after["machine"], machine);
+    assert_eq!(after["version"], before["version"]);
+    let text = String::from_utf8(ask(&folder, &["status"], "").stdout).unwrap();
+    for words in [
+        "DEVELOPMENT IMAGE",
+        "JG3-004711",
+        "192.0.2.10 on eth0",
+        "from a time server",
+    ] {
+        assert!(text.contains(words), "{words} in\n{text}");
+    }
+}
+
+fn snapshot() -> Snapshot {
+    Snapshot {
+        version: "1.4.0".into(),
+        model: Model::B300,
+        active_jump_clients_max: 10_000,
+        passive_jump_clients_max: 50_000,
+        started: Stamp(0),
+        uptime_seconds: 60,
+        threads: 2,
+        connections: Connections::default(),
+        sessions: Sessions::default(),
+        keys: Keys::default(),
+        sandbox: Sandbox {
+            own_user: true,
+            seccomp: true,
+            landlock: true,
+        },
+        certificate: Fingerprint::of(b"certificate"),
+        link_key: Fingerprint::of(b"link key"),
+    }
 }
 
 #[test]

@@ -262,6 +262,16 @@ fn a_port_in_use_is_named_and_nothing_is_left_behind() {
 }
 
 #[test]
+fn a_developers_machine_is_no_appliance_and_stays_as_it_is() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_supervisor"));
+    let output = command.arg("--appliance").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = one_line(&output.stderr);
+    assert!(error.contains("an appliance image"), "{error}");
+    assert!(!Path::new("/data/jumpgate").exists());
+}
+
+#[test]
 fn a_state_directory_that_cannot_be_made_is_named() {
     let site = Site::new();
     // Below a file, so that root fails as well.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::domain::limits::KEY_LIFE_MAX;
+use crate::domain::network::HostName;
 use crate::domain::token::Fingerprint;
 use crate::domain::{AccountName, DisplayName};
 
@@ -55,6 +56,16 @@ pub enum Command {
         /// The page is expected to say that it cannot help
         #[arg(long)]
         rescue: bool,
+    },
+    /// Ask time servers how far this machine's clock is off, in milliseconds
+    #[command(hide = true)]
+    Time {
+        /// Seconds since 1970 of the earliest time that an answer can mean
+        #[arg(long, value_name = "SECONDS")]
+        since: i64,
+        /// Whom to ask
+        #[arg(required = true)]
+        servers: Vec<HostName>,
     },
     /// Show what the machine's own screen shows, and its menu; never ends by itself
     Console {

@@ -9,7 +9,7 @@ use super::arguments::{
 use super::console;
 use super::outcome::Outcome;
 use super::password::{self, PasswordError};
-use super::probe;
+use super::{probe, time};
 use crate::config::{Config, ConfigError, Paths};
 use crate::control::wire::WireError;
 use crate::control::{Client, MachineClient, Reply, Request, machine};
@@ -35,6 +35,9 @@ pub(super) enum CliError {
     /// It runs, but no answer came.
     #[error("the relay did not answer: {0}")]
     Unanswered(WireError),
+    /// The file about the machine.
+    #[error("cannot read what is known of this machine: {0}")]
+    NoFacts(WireError),
     /// It answered with something that this request does not get.
     #[error("the relay answered something else; are appliancectl and relay of one version?")]
     OutOfTurn,
@@ -53,6 +56,9 @@ pub(super) enum CliError {
     /// No page is served.
     #[error(transparent)]
     Probe(#[from] probe::ProbeError),
+    /// Nobody knows the time.
+    #[error(transparent)]
+    Time(#[from] time::TimeError),
     /// The machine's own screen.
     #[error(transparent)]
     Console(#[from] console::ConsoleError),
@@ -63,7 +69,12 @@ pub(super) fn perform(arguments: &Arguments) -> Result<Outcome, CliError> {
     let state = arguments.state.as_path();
     match &arguments.command {
         Command::Status => match ask(state, &Request::Status)? {
-            Reply::Status(snapshot) => Ok(Outcome::Status(snapshot)),
+            Reply::Status(now) => {
+                let machine = machine::Facts::read(&Paths::new(state).machine())
+                    .map_err(CliError::NoFacts)?
+                    .map(Box::new);
+                Ok(Outcome::Status { now, machine })
+            }
             _ => Err(CliError::OutOfTurn),
         },
         Command::Admin(Admin::ResetPassword { name, password }) => {
@@ -113,6 +124,7 @@ pub(super) fn perform(arguments: &Arguments) -> Result<Outcome, CliError> {
             probe::page(*port, *certificate, *rescue)?;
             Ok(Outcome::Served)
         }
+        Command::Time { since, servers } => Ok(Outcome::Offset(time::ask(servers, *since)?)),
         Command::Console { tty } => {
             console::run(state, tty.as_deref())?;
             Ok(Outcome::ConsoleLeft)

@@ -1,34 +1,38 @@
-//! What the base system's DHCP and NTP clients tell.
+//! What the base system's DHCP client tells.
 //!
-//! Each starts a program of its own at every event, with one word and facts in the environment.
-//! Here that program is this one, under another name. What a stranger on the network said is
+//! It starts a program at every event, with one word and facts in the environment. Here that
+//! program is this one, under another name. What a stranger on the network said is
 //! checked here, so that the supervisor gets addresses and numbers.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::ExitCode;
 
 use crate::config::{ON_APPLIANCE, Paths};
 use crate::control::MachineClient;
-use crate::control::machine::{ClockEvent, Lease, Request};
+use crate::control::machine::{Lease, Request};
 use crate::domain::network::InterfaceName;
+
+/// What the supervisor calls this program for the DHCP client.
+const NAME: &str = "lease-event";
 
 /// Variables by name.
 type Facts = BTreeMap<String, String>;
 
-/// Tells the supervisor, if this program was started by one of those names with an event's word.
+/// Tells the supervisor, if this program was started under that name with an event's word.
 /// `None` if it was not.
 pub(super) fn told() -> Option<ExitCode> {
     let mut words = std::env::args_os();
     let name = words.next()?;
-    let read = reader(Path::new(&name).file_name()?)?;
+    if Path::new(&name).file_name()? != NAME {
+        return None;
+    }
     let word = words.next().unwrap_or_default();
     let facts: Facts = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    let Some(request) = read(word.to_str().unwrap_or_default(), &facts) else {
+    let Some(request) = lease(word.to_str().unwrap_or_default(), &facts) else {
         return Some(ExitCode::SUCCESS);
     };
     let socket = Paths::new(Path::new(ON_APPLIANCE)).machine_socket();
@@ -39,15 +43,6 @@ pub(super) fn told() -> Option<ExitCode> {
             ExitCode::FAILURE
         }
     })
-}
-
-/// Who reads events under this name.
-fn reader(name: &OsStr) -> Option<fn(&str, &Facts) -> Option<Request>> {
-    match name.to_str()? {
-        "lease-event" => Some(lease),
-        "clock-event" => Some(clock),
-        _ => None,
-    }
 }
 
 /// An event of the DHCP client (`BusyBox`, `networking/udhcp/dhcpc.c`); `None` for those that change
@@ -92,23 +87,6 @@ fn by_class(address: Ipv4Addr) -> u8 {
         128..192 => 16,
         192..=255 => 24,
     }
-}
-
-/// An event of the NTP client (`BusyBox`, `networking/ntpd.c`).
-fn clock(word: &str, facts: &Facts) -> Option<Request> {
-    let event = match word {
-        "step" => ClockEvent::Step,
-        "stratum" => ClockEvent::Stratum,
-        "periodic" => ClockEvent::Periodic,
-        "unsync" => ClockEvent::Unsync,
-        _ => return None,
-    };
-    let stratum = facts.get("stratum").and_then(|text| text.parse().ok());
-    Some(Request::Clock {
-        event,
-        // Nowhere.
-        stratum: stratum.unwrap_or(16),
-    })
 }
 
 #[cfg(test)]
@@ -170,41 +148,17 @@ mod tests {
         }
     }
 
-    #[test]
-    fn events_of_the_clock_are_told_with_the_distance() {
-        let near = facts(&[("stratum", "3"), ("offset", "0.1")]);
-        let told = clock("periodic", &near);
-        let expected = Some((ClockEvent::Periodic, 3));
-        let seen = told.map(|request| match request {
-            Request::Clock { event, stratum } => (event, stratum),
-            other => panic!("{other:?}"),
-        });
-        assert_eq!(seen, expected);
-        assert!(matches!(
-            clock("step", &facts(&[])),
-            Some(Request::Clock { stratum: 16, .. })
-        ));
-        assert!(clock("other", &near).is_none());
-    }
-
-    #[test]
-    fn only_the_two_names_mean_an_event() {
-        assert!(reader(OsStr::new("lease-event")).is_some());
-        assert!(reader(OsStr::new("clock-event")).is_some());
-        assert!(reader(OsStr::new("appliancectl")).is_none());
-    }
-
     proptest! {
         #[test]
         fn any_facts_end_in_an_event_or_nothing(
-            word in "(bound|renew|deconfig|step)",
+            word in "(bound|renew|deconfig|nak)",
             values in prop::collection::vec((
-                prop::sample::select(vec!["interface", "ip", "mask", "router", "dns", "stratum"]),
+                prop::sample::select(vec!["interface", "ip", "mask", "router", "dns"]),
                 "[ -~]{0,20}",
             ), 0..8),
         ) {
             let facts: Facts = values.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
-            let _ = (lease(&word, &facts), clock(&word, &facts));
+            let _ = lease(&word, &facts);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! arguments ─> command ─> control::Client ─> relay
 //!                  ├────> Outcome ─> text for a person, or one JSON object
 //!                  ├────> console, on the machine's own screen
-//!                  └────> probe: is a page served?
+//!                  └────> probe: is a page served? time: how far is the clock off?
 //! ```
 //!
 //! Start at [`run`]. Not here: what a request does ([`crate::control::Request`]).
@@ -13,9 +13,11 @@ mod arguments;
 mod command;
 mod console;
 mod event;
+mod machine;
 mod outcome;
 mod password;
 mod probe;
+mod time;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use jiff::{Timestamp, Unit};
 use serde_json::{Value, json};
 
+use super::machine;
 use crate::config::Config;
 use crate::control::Snapshot;
 use crate::control::machine::Facts;
@@ -13,7 +14,11 @@ use crate::domain::{Account, Stamp, Text};
 /// The result of a command.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    Status(Box<Snapshot>),
+    Status {
+        now: Box<Snapshot>,
+        /// On an appliance image.
+        machine: Option<Box<Facts>>,
+    },
     PasswordReset(Account),
     Created(Account),
     Key {
@@ -22,12 +27,14 @@ pub(super) enum Outcome {
         expires: Stamp,
     },
     Config(Config),
-    /// Its terminal went away, or somebody ended it.
     Machine(Box<Facts>),
     /// The machine restarts or switches off.
     Ending,
     /// A page came.
     Served,
+    /// Its terminal went away, or somebody ended it.
+    /// The clock has to be set forward by so many milliseconds.
+    Offset(i64),
     ConsoleLeft,
 }
 
@@ -35,7 +42,13 @@ impl Outcome {
     /// One object and a newline.
     pub(super) fn to_json(&self) -> String {
         let value = match self {
-            Self::Status(snapshot) => json!(snapshot),
+            Self::Status { now, machine } => {
+                let mut value = json!(now);
+                if let (Some(fields), Some(facts)) = (value.as_object_mut(), machine) {
+                    fields.insert("machine".to_owned(), json!(facts));
+                }
+                value
+            }
             Self::PasswordReset(account) | Self::Created(account) => json!(account),
             Self::Key { key, url, expires } => {
                 json!({ "key": key, "url": url, "expires": rfc3339(*expires) })
@@ -43,6 +56,7 @@ impl Outcome {
             Self::Config(config) => json!(config),
             Self::Machine(facts) => json!(facts),
             Self::Ending => json!({ "ending": true }),
+            Self::Offset(millis) => json!({ "offset_millis": millis }),
             Self::Served => json!({ "served": true }),
             Self::ConsoleLeft => return String::new(),
         };
@@ -52,7 +66,11 @@ impl Outcome {
     /// For a person.
     pub(super) fn to_text(&self) -> String {
         match self {
-            Self::Status(snapshot) => status(snapshot),
+            Self::Status { now, machine } => {
+                let mut rows = machine.as_deref().map_or_else(Vec::new, machine::rows);
+                rows.extend(status(now));
+                table(&rows)
+            }
             Self::PasswordReset(account) => {
                 let name = &account.name;
                 format!("{name} has a new password and is signed out everywhere.\n")
@@ -78,6 +96,7 @@ impl Outcome {
                 text
             }
             Self::Ending => "The appliance ends its sessions and stops.\n".to_owned(),
+            Self::Offset(millis) => format!("{millis}\n"),
             Self::Served => "A page is served.\n".to_owned(),
             Self::ConsoleLeft => String::new(),
         }
@@ -93,7 +112,7 @@ fn line(value: &Value) -> String {
     format!("{value}\n")
 }
 
-fn status(now: &Snapshot) -> String {
+fn status(now: &Snapshot) -> Vec<(&'static str, String)> {
     let with = |number: u64, what: &str| format!("{number} {what}");
     let connections = &now.connections;
     let kept_in = match (
@@ -120,7 +139,7 @@ fn status(now: &Snapshot) -> String {
             format!("{}; not: {}", names(on), names(off))
         }
     };
-    table(&[
+    vec![
         ("Version", now.version.clone()),
         (
             "Model",
@@ -167,7 +186,7 @@ fn status(now: &Snapshot) -> String {
         ("Locked in", kept_in),
         ("Certificate", format!("SHA-256 {}", now.certificate)),
         ("Link key", format!("SHA-256 {}", now.link_key)),
-    ])
+    ]
 }
 
 /// Names and values in two columns.
@@ -192,7 +211,7 @@ fn duration(seconds: u64) -> String {
 }
 
 /// In UTC, to the second.
-fn rfc3339(stamp: Stamp) -> String {
+pub(super) fn rfc3339(stamp: Stamp) -> String {
     let at = Timestamp::from_millisecond(stamp.0)
         .and_then(|at| at.round(Unit::Second))
         .unwrap_or_default();

@@ -3,7 +3,7 @@
 //! ```text
 //! appliancectl console ─> MachineClient ─> Request ─> supervisor (appliance mode)
 //!                                      <─ Reply   <─
-//! udhcpc, ntpd ─> appliancectl as their event program ─> Request::Lease, Request::Clock
+//! udhcpc ─> appliancectl as its event program ─> Request::Lease
 //! ```
 //!
 //! Framed like everything else in [`super`]. [`Facts`] are also what the supervisor writes to
@@ -68,13 +68,6 @@ pub enum Request {
         interface: InterfaceName,
         /// What the network gave; nothing if it took everything back.
         lease: Option<Lease>,
-    },
-    /// The NTP client's. Answer: [`Reply::Done`].
-    Clock {
-        /// What happened.
-        event: ClockEvent,
-        /// Distance from a reference clock; 16 is nowhere.
-        stratum: u8,
     },
 }
 
@@ -310,20 +303,6 @@ pub enum ClockSource {
     Ntp,
 }
 
-/// What an NTP client tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClockEvent {
-    /// It set the clock.
-    Step,
-    /// Its distance from a reference clock is another one.
-    Stratum,
-    /// All is well, said every few minutes.
-    Periodic,
-    /// It lost its servers.
-    Unsync,
-}
-
 /// What a DHCP server gave.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -402,8 +381,7 @@ fn patience(request: &Request) -> Duration {
         | Request::FactoryReset
         | Request::Reboot
         | Request::PowerOff
-        | Request::Lease { .. }
-        | Request::Clock { .. } => MACHINE_REPLY_WITHIN,
+        | Request::Lease { .. } => MACHINE_REPLY_WITHIN,
     }
 }
 
@@ -523,10 +501,6 @@ mod tests {
             Request::Lease {
                 interface: "eth0".parse().unwrap(),
                 lease: Some(lease),
-            },
-            Request::Clock {
-                event: ClockEvent::Step,
-                stratum: 3,
             },
         ];
         let file = BundleFile {

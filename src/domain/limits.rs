@@ -312,12 +312,20 @@ pub const NETWORK_LOOK_EVERY: Duration = Duration::from_secs(2);
 pub const FIRST_ADDRESS_WITHIN: Duration = Duration::from_secs(4);
 /// One small tool of the base system.
 pub const TOOL_WITHIN: Duration = Duration::from_secs(10);
-/// A DHCP or NTP client that ended is started again after this.
+/// A DHCP client that ended is started again after this.
 pub const CLIENT_AGAIN_AFTER: Duration = Duration::from_secs(5);
-/// While time servers agree, the time they agreed on is written down this often.
+/// A time server answers within this, or is left out.
+pub const TIME_ANSWER_WITHIN: Duration = Duration::from_secs(3);
+/// All of them, and the names before.
+pub const TIME_ASKED_WITHIN: Duration = Duration::from_secs(40);
+/// Time servers are asked this often; a usual clock is off by 50 ms then.
+pub const TIME_ASKED_EVERY: Duration = Duration::from_secs(17 * 60);
+/// The first wait after nobody answered; doubles up to the former.
+pub const TIME_ASKED_AGAIN_AFTER: Duration = Duration::from_secs(8);
+/// A clock that is off by less is left alone.
+pub const CLOCK_OFF_MILLIS_MAX: u64 = 50;
+/// What time servers agreed on is written down this often.
 pub const CLOCK_KEPT_EVERY: Duration = Duration::from_secs(60 * 60);
-/// Time servers that said what cannot be are asked again after this.
-pub const CLOCK_AGAIN_AFTER: Duration = Duration::from_secs(15 * 60);
 /// With less than this the data partition is as good as full.
 pub const DATA_FREE_BYTES_MIN: u64 = 32 << 20;
 /// Logs are looked at this often, whether one has grown too long.

@@ -17,6 +17,8 @@ pub const RELAY: u32 = 64_710;
 pub const WEB: u32 = 64_711;
 /// Whoever asks, as a stranger would, whether pages are served.
 pub const PROBE: u32 = 64_712;
+/// Whoever asks time servers.
+pub const TIME: u32 = 64_713;
 
 /// Set-group-id: what is made in such a folder belongs to its group.
 const SHARED: u32 = 0o2000;

@@ -6,7 +6,7 @@
 //!                                             keep: restart with backoff, until a signal
 //! ```
 //!
-//! On an appliance image it looks after the machine as well: [`machine`].
+//! On an appliance image it looks after the machine as well (`machine`).
 //!
 //! It may run as root, so it reads nothing that a stranger wrote: listening sockets go to the
 //! programs unread. They stay open here as well; while a program is being started again, callers

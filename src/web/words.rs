@@ -106,9 +106,31 @@ pub(crate) fn what(entry: &Entry) -> String {
     }
 }
 
+/// A fault as another program told it, as a sentence; names like eth0 stay as they are.
+pub(crate) fn sentence(text: &str) -> String {
+    let text = text.trim();
+    let word = text.split(' ').next().unwrap_or_default();
+    let is_name = word.contains(|c: char| c.is_ascii_digit());
+    let mut chars = text.chars();
+    let mut sentence = match chars.next() {
+        Some(first) if !is_name => first.to_uppercase().to_string() + chars.as_str(),
+        _ => text.to_owned(),
+    };
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fault_becomes_a_sentence() {
+        assert_eq!(sentence("no lease"), "No lease.");
+        assert_eq!(sentence("eth0 has no cable."), "eth0 has no cable.");
+    }
 
     #[test]
     fn numbers_agree_with_their_nouns() {

@@ -174,7 +174,7 @@ fn answer(request: &Request, told: &Told) -> Reply {
         | Request::FactoryReset
         | Request::Reboot
         | Request::PowerOff => Reply::Done,
-        Request::Lease { .. } | Request::Clock { .. } => panic!("{request:?}"),
+        Request::Lease { .. } => panic!("{request:?}"),
     }
 }
 
@@ -227,6 +227,8 @@ pub fn facts(addresses: &[&str]) -> Facts {
         },
         health: Health::Good,
         network: NetworkFacts {
+            used: Some(interface.name.clone()),
+            addresses: interface.addresses.clone(),
             interfaces: [interface].into_iter().collect(),
             ..NetworkFacts::default()
         },

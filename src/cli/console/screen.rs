@@ -84,7 +84,10 @@ impl Screen {
 }
 
 /// `char` if every terminal can show it.
-#[allow(clippy::manual_unwrap_or, reason = "the pattern also leaves out what is no ASCII")]
+#[allow(
+    clippy::manual_unwrap_or,
+    reason = "the pattern also leaves out what is no ASCII"
+)]
 fn shown(char: char) -> u8 {
     match u8::try_from(char) {
         Ok(byte @ b' '..=b'~') => byte,

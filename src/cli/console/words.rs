@@ -82,6 +82,13 @@ pub(super) fn help_list(top: usize, shown: usize, count: usize) -> String {
     }
 }
 
+/// With a full stop, to stand behind a colon.
+fn stopped(text: &str) -> String {
+    let text = text.trim();
+    let end = if text.ends_with('.') { "" } else { "." };
+    format!("{text}{end}")
+}
+
 /// "not a reason" becomes "Not a reason." whatever it was; names like eth0 stay as they are.
 pub(super) fn sentence(text: &str) -> String {
     let text = text.trim();
@@ -233,7 +240,11 @@ pub(super) fn unheard(silence: &Silence) -> String {
 
 /// Why it runs without its data.
 pub(super) fn rescue(why: &str) -> String {
-    format!("{} Nothing on that disk was changed.", sentence(why))
+    format!(
+        "The appliance runs without its data, so without accounts and keys: {} Nothing on the disk \
+         was changed.",
+        stopped(why)
+    )
 }
 
 /// SHA-256 in two lines, as browsers write it.

@@ -1,4 +1,4 @@
-//! Programs of the base system that we keep running: the DHCP and the NTP client.
+//! A program of the base system that is kept running: the DHCP client.
 
 use std::fs;
 use std::io;

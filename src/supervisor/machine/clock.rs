@@ -7,7 +7,7 @@
 //! agrees on a time before the floor is believed too (what was written down then came from one that
 //! lied), unless that is before the version was built, which nobody can be right about.
 //!
-//! Pure but for [`set`] and the two that read and write the file.
+//! Pure but for [`set`], [`set_by`] and the two that read and write the file.
 
 use std::io;
 
@@ -15,14 +15,13 @@ use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_settime};
 
 use super::places::{self, Places};
-use crate::control::machine::{Clock as Facts, ClockEvent, ClockSource};
-use crate::domain::limits::CLOCK_KEPT_EVERY;
-use crate::domain::{Now, Stamp};
+use crate::control::machine::{Clock as Facts, ClockSource};
+use crate::domain::limits::{CLOCK_KEPT_EVERY, CLOCK_OFF_MILLIS_MAX};
+use crate::domain::{Moment, Now, Stamp};
 
 /// Holds what time servers last agreed on, in seconds since 1970.
 const FILE: &str = "clock";
-/// Nowhere (RFC 5905, 7.3).
-const UNSYNCHRONISED: u8 = 16;
+const DECADE_SECONDS: i64 = 10 * 365 * 24 * 60 * 60;
 
 /// How far the machine's clock can be trusted.
 #[derive(Clone, Copy, Debug)]
@@ -31,25 +30,27 @@ pub(super) struct Clock {
     confirmed: Option<Stamp>,
     source: ClockSource,
     /// When `confirmed` was last written down.
-    kept: Option<Now>,
+    kept: Option<Moment>,
 }
 
-/// What to do about the clock.
+/// What to do about what time servers say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
-    /// All is well.
-    Nothing,
-    /// Write this down: time servers agree on it.
-    Keep(Stamp),
-    /// It cannot be earlier than this, and it is.
-    Set(Stamp),
-    /// The same, and time servers say so: ask them again, but later.
-    SetAndWait(Stamp),
+pub(super) enum Heard {
+    /// That cannot be.
+    Absurd,
+    /// They are believed.
+    Agreed {
+        /// Set the clock forward by so many milliseconds, if it is off by enough.
+        set_by: Option<i64>,
+        /// Write this down.
+        keep: Option<Stamp>,
+    },
 }
 
 impl Clock {
-    /// At the start, for a version that was `built` then.
-    pub(super) fn new(built: Stamp, confirmed: Option<Stamp>, now: Stamp) -> (Self, Action) {
+    /// At the start, for a version that was `built` then; and what to set the machine's clock to,
+    /// if it cannot be right.
+    pub(super) fn new(built: Stamp, confirmed: Option<Stamp>, now: Stamp) -> (Self, Option<Stamp>) {
         let mut clock = Self {
             built,
             confirmed,
@@ -57,10 +58,10 @@ impl Clock {
             kept: None,
         };
         if now >= clock.floor() {
-            return (clock, Action::Nothing);
+            return (clock, None);
         }
         clock.source = ClockSource::Floor;
-        (clock, Action::Set(clock.floor()))
+        (clock, Some(clock.floor()))
     }
 
     /// No time before this is right.
@@ -69,33 +70,32 @@ impl Clock {
             .map_or(self.built, |confirmed| confirmed.max(self.built))
     }
 
-    /// What the NTP client tells, at `now` by the clock that it looks after.
-    pub(super) fn hear(&mut self, event: ClockEvent, stratum: u8, now: Now) -> Action {
-        let agrees = match event {
-            // Said right after it set the clock, when it does not know the distance yet.
-            ClockEvent::Step => true,
-            ClockEvent::Stratum | ClockEvent::Periodic => stratum < UNSYNCHRONISED,
-            ClockEvent::Unsync => false,
-        };
-        if !agrees {
-            return Action::Nothing;
+    /// The earliest time that a server's answer can mean, in seconds since 1970: early enough to
+    /// tell one that is a little before the build from one that is 136 years after.
+    pub(super) fn since(&self) -> i64 {
+        self.built.0 / 1_000 - DECADE_SECONDS
+    }
+
+    /// Time servers say that the clock, which says `now`, has to be set forward by `offset`
+    /// milliseconds.
+    pub(super) fn hear(&mut self, offset: i64, now: Now) -> Heard {
+        let right = Stamp(now.stamp.0.saturating_add(offset));
+        if right < self.built {
+            return Heard::Absurd;
         }
-        if now.stamp < self.built {
-            self.source = ClockSource::Floor;
-            return Action::SetAndWait(self.floor());
-        }
+        let set_by = (offset.unsigned_abs() > CLOCK_OFF_MILLIS_MAX).then_some(offset);
+        let went_back = self.confirmed.is_some_and(|before| right < before);
+        let long_ago = self
+            .kept
+            .is_none_or(|kept| now.moment.since(kept) >= CLOCK_KEPT_EVERY);
         self.source = ClockSource::Ntp;
-        let went_back = self.confirmed.is_some_and(|before| now.stamp < before);
-        let long_ago = self.kept.is_none_or(|kept| {
-            now.moment.since(kept.moment) >= CLOCK_KEPT_EVERY || now.stamp < kept.stamp
-        });
-        self.confirmed = Some(now.stamp);
-        if went_back || long_ago || event == ClockEvent::Step {
-            self.kept = Some(now);
-            Action::Keep(now.stamp)
-        } else {
-            Action::Nothing
+        self.confirmed = Some(right);
+        let is_news = went_back || long_ago;
+        if is_news {
+            self.kept = Some(now.moment);
         }
+        let keep = is_news.then_some(right);
+        Heard::Agreed { set_by, keep }
     }
 
     /// For the console and pages.
@@ -128,10 +128,14 @@ pub(super) fn set(to: Stamp) -> io::Result<()> {
     Ok(clock_settime(ClockId::CLOCK_REALTIME, time)?)
 }
 
+/// Sets it forward.
+pub(super) fn set_by(millis: i64) -> io::Result<()> {
+    set(Stamp(super::now().stamp.0.saturating_add(millis)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Moment;
 
     const YEAR: i64 = 365 * 24 * 60 * 60 * 1_000;
     const BUILT: Stamp = Stamp(1_764_000_000_000);
@@ -145,75 +149,90 @@ mod tests {
         }
     }
 
+    /// Time servers say that it is `right`, to a clock that says `wrong`.
+    fn told(clock: &mut Clock, right: Stamp, wrong: Stamp) -> Heard {
+        clock.hear(right.0 - wrong.0, now(wrong, 60))
+    }
+
+    fn set_and_kept(right: Stamp, wrong: Stamp) -> Heard {
+        Heard::Agreed {
+            set_by: Some(right.0 - wrong.0),
+            keep: Some(right),
+        }
+    }
+
     #[test]
     fn a_clock_before_the_floor_is_set_to_it() {
         for (confirmed, floor) in [(None, BUILT), (Some(LATER), LATER), (Some(Stamp(1)), BUILT)] {
-            let (clock, action) = Clock::new(BUILT, confirmed, Stamp(0));
-            assert_eq!(action, Action::Set(floor));
+            let (clock, set) = Clock::new(BUILT, confirmed, Stamp(0));
+            assert_eq!(set, Some(floor));
             assert_eq!(clock.facts().source, ClockSource::Floor);
             assert_eq!(clock.facts().floor, floor);
         }
-        let (clock, action) = Clock::new(BUILT, None, LATER);
-        assert_eq!(action, Action::Nothing);
+        let (clock, set) = Clock::new(BUILT, None, LATER);
+        assert_eq!(set, None);
         assert_eq!(clock.facts().source, ClockSource::Hardware);
     }
 
     #[test]
     fn a_wrong_clock_once_does_not_poison_the_floor() {
-        // The machine thinks it is 2040 for a day; nobody confirms it.
-        let (clock, _) = Clock::new(BUILT, None, Y2040);
-        assert_eq!(clock.facts().floor, BUILT);
+        // The machine thinks it is 2040, and nobody confirms it.
+        let (mut clock, set) = Clock::new(BUILT, None, Y2040);
+        assert_eq!((set, clock.facts().floor), (None, BUILT));
         // A time server answers.
-        let (mut clock, _) = Clock::new(BUILT, None, Y2040);
-        let action = clock.hear(ClockEvent::Step, 16, now(LATER, 60));
-        assert_eq!(action, Action::Keep(LATER));
+        let heard = told(&mut clock, LATER, Y2040);
+        assert_eq!(heard, set_and_kept(LATER, Y2040));
         assert_eq!(clock.facts().floor, LATER);
     }
 
     #[test]
     fn a_floor_from_a_lying_server_gives_way_to_one_that_agrees_on_less() {
-        let (mut clock, action) = Clock::new(BUILT, Some(Y2040), LATER);
-        assert_eq!(action, Action::Set(Y2040));
-        let heard = clock.hear(ClockEvent::Step, 16, now(LATER, 60));
-        assert_eq!(heard, Action::Keep(LATER));
+        let (mut clock, set) = Clock::new(BUILT, Some(Y2040), LATER);
+        assert_eq!(set, Some(Y2040));
+        let heard = told(&mut clock, LATER, Y2040);
+        assert_eq!(heard, set_and_kept(LATER, Y2040));
         assert_eq!(clock.facts().floor, LATER);
     }
 
     #[test]
     fn nobody_is_right_about_a_time_before_the_build() {
         let (mut clock, _) = Clock::new(BUILT, Some(LATER), LATER);
-        let heard = clock.hear(ClockEvent::Step, 3, now(Stamp(BUILT.0 - 1), 60));
-        assert_eq!(heard, Action::SetAndWait(LATER));
-        assert_eq!(clock.facts().source, ClockSource::Floor);
+        let before = Stamp(BUILT.0 - 1);
+        assert_eq!(told(&mut clock, before, LATER), Heard::Absurd);
+        assert_eq!(clock.facts().source, ClockSource::Hardware);
         assert_eq!(clock.facts().confirmed, Some(LATER));
+        assert!(clock.since() * 1_000 < before.0);
     }
 
     #[test]
-    fn servers_that_are_lost_confirm_nothing() {
+    fn a_clock_that_is_nearly_right_is_left_alone() {
         let (mut clock, _) = Clock::new(BUILT, None, LATER);
-        for (event, stratum) in [
-            (ClockEvent::Unsync, 16),
-            (ClockEvent::Stratum, 16),
-            (ClockEvent::Periodic, 16),
+        for (offset, sets) in [
+            (0, false),
+            (50, false),
+            (-50, false),
+            (51, true),
+            (-51, true),
         ] {
-            assert_eq!(clock.hear(event, stratum, now(LATER, 1)), Action::Nothing);
+            let Heard::Agreed { set_by, .. } = clock.hear(offset, now(LATER, 60)) else {
+                panic!("absurd");
+            };
+            assert_eq!(set_by.is_some(), sets, "{offset}");
         }
-        assert_eq!(clock.facts().confirmed, None);
     }
 
     #[test]
-    fn an_agreement_is_written_down_once_an_hour() {
+    fn an_agreement_is_written_down_about_once_an_hour() {
         let (mut clock, _) = Clock::new(BUILT, None, LATER);
         let mut written = 0;
-        // Twelve a day's hour, for two hours and a bit.
-        for minute in (0..=130).step_by(11) {
+        for minute in (0..=180).step_by(17) {
             let stamp = Stamp(LATER.0 + minute * 60_000);
-            let at = now(stamp, minute.unsigned_abs() * 60);
-            if clock.hear(ClockEvent::Periodic, 3, at) != Action::Nothing {
+            let heard = clock.hear(1, now(stamp, minute.unsigned_abs() * 60));
+            if let Heard::Agreed { keep: Some(_), .. } = heard {
                 written += 1;
             }
         }
-        assert_eq!(written, 2);
+        assert_eq!(written, 3);
     }
 
     #[test]

@@ -5,39 +5,37 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
-use super::client::{Client, Kept};
-use super::clock::{self, Action, Clock};
+use super::clock::{self, Clock, Heard};
 use super::esp::{self, Access};
 use super::facts;
 use super::health::{Crashes, Gate, Relapses, Sign};
 use super::journal::note;
-use super::network::{self, Order, is_global, ntp_words};
+use super::network::{self, Order, is_global};
 use super::places::{self, Places};
 use super::power::Power;
 use super::probe::Probe;
 use super::requests::Asked;
 use super::reset;
 use super::support::Support;
+use super::time_servers::{TimeServers, write_hardware_clock};
 use super::watchdog::Watchdogs;
 use super::{RELAPSES, SET_UP, now};
 use crate::boot::Slot;
 use crate::boot::order::State;
 use crate::config::{Config, Paths, Ready};
 use crate::control::machine::{
-    ClockEvent, Facts, Health, Lease, NetworkFacts, Notice, Reply, Request, Site, notice,
+    Facts, Health, Lease, NetworkFacts, Notice, Reply, Request, Site, notice,
 };
 use crate::domain::limits::{
-    CLOCK_AGAIN_AFTER, FIRST_ADDRESS_WITHIN, LOGS_LOOKED_AT_EVERY, MACHINE_TICK, PROBE_EVERY,
-    TIME_SERVERS_MAX,
+    FIRST_ADDRESS_WITHIN, LOGS_LOOKED_AT_EVERY, MACHINE_TICK, PROBE_EVERY,
 };
-use crate::domain::network::{HostName, InterfaceName, Network};
+use crate::domain::network::{InterfaceName, Network};
 use crate::domain::{Moment, Secret};
 use crate::supervisor::StopAsked;
 use crate::supervisor::keep::Event;
@@ -64,6 +62,8 @@ pub(super) enum End {
 pub(super) enum Elsewhere {
     /// Whether a page was served.
     Probed(bool),
+    /// What time servers say, if they do.
+    Time(Option<i64>),
     /// Somebody pressed the machine's button.
     Button,
 }
@@ -101,8 +101,7 @@ pub(super) struct Life<'a> {
     /// None in the recovery system.
     pub(super) relapses: Option<Relapses>,
     pub(super) probe: Probe,
-    /// The program that the NTP client tells.
-    pub(super) clock_events: PathBuf,
+    pub(super) time_servers: TimeServers,
     pub(super) levers: Levers,
     pub(super) began: Moment,
     pub(super) rest: Rest,
@@ -115,8 +114,6 @@ pub(super) struct Rest {
     serving: BTreeSet<&'static str>,
     site: Option<Site>,
     published: Option<Facts>,
-    ntp: Option<(heapless::Vec<HostName, TIME_SERVERS_MAX>, Kept)>,
-    ntp_not_before: Moment,
     probed: Option<Moment>,
     looked_at_logs: Option<Moment>,
     one_bundle: Arc<Semaphore>,
@@ -131,8 +128,6 @@ impl Default for Rest {
             serving: BTreeSet::new(),
             site: None,
             published: None,
-            ntp: None,
-            ntp_not_before: Moment::default(),
             probed: None,
             looked_at_logs: None,
             one_bundle: Arc::new(Semaphore::new(1)),
@@ -156,6 +151,7 @@ impl Life<'_> {
                 }
                 Some(happened) = inlets.elsewhere.recv() => match happened {
                     Elsewhere::Probed(served) => self.probed(served),
+                    Elsewhere::Time(offset) => self.hear_time(offset),
                     Elsewhere::Button => {
                         note("the power button was pressed");
                         self.rest.end = Some(End::Power(Power::Off));
@@ -164,7 +160,7 @@ impl Life<'_> {
                 _ = tick.tick() => self.tick(),
             }
             self.call_the_site();
-            self.keep_time();
+            self.ask_for_time();
             self.publish();
             if let Some(end) = self.rest.end.take() {
                 return end;
@@ -315,9 +311,8 @@ impl Life<'_> {
             return Health::Good;
         };
         let mut slots = self.facts.boot.slots.iter();
-        let was_good = slots.any(|slot| {
-            slot.system == system && matches!(slot.state, State::Good { .. } | State::Exhausted)
-        });
+        let was_good =
+            slots.any(|slot| slot.system == system && matches!(slot.state, State::Good { .. }));
         if self.facts.rescue.is_some() && !was_good {
             // Perhaps it is this version that cannot read the data.
             note("serving, but without its data: the slot has to prove itself another time");
@@ -378,43 +373,36 @@ impl Life<'_> {
             .send_modify(|times| *times = times.wrapping_add(1));
     }
 
-    /// Keeps the NTP client asking the right servers.
-    fn keep_time(&mut self) {
+    fn ask_for_time(&mut self) {
         let facts = &self.facts.network;
-        let reachable = facts.addresses.iter().any(|address| is_global(*address));
-        let asks = self.rest.ntp.as_ref().map(|(servers, _)| servers);
-        if !reachable || asks == Some(&facts.ntp) || now().moment < self.rest.ntp_not_before {
-            return;
+        if facts.addresses.iter().any(|address| is_global(*address)) {
+            let (since, at) = (self.clock.since(), now().moment);
+            let elsewhere = &self.levers.elsewhere;
+            self.time_servers.ask(&facts.ntp, since, at, elsewhere);
         }
-        // The old one ends first.
-        self.rest.ntp = None;
-        let client = Client {
-            name: "ntpd",
-            program: self.places.tool("ntpd"),
-            words: ntp_words(&facts.ntp, &self.clock_events.to_string_lossy()),
-            log: log::file(&self.paths.logs(), "network"),
-            pid_file: self.places.run("ntpd.pid"),
-        };
-        self.rest.ntp = Some((facts.ntp.clone(), client.keep()));
     }
 
-    fn hear_clock(&mut self, event: ClockEvent, stratum: u8) {
-        if event == ClockEvent::Step {
-            note("time servers have set the clock");
-        }
-        match self.clock.hear(event, stratum, now()) {
-            Action::Nothing => {}
-            Action::Keep(confirmed) => {
-                if let Err(error) = clock::keep(self.places, confirmed) {
+    fn hear_time(&mut self, offset: Option<i64>) {
+        let now = now();
+        let heard = offset.map(|offset| self.clock.hear(offset, now));
+        let was_of_use = matches!(heard, Some(Heard::Agreed { .. }));
+        self.time_servers.answered(was_of_use, now.moment);
+        match heard {
+            None => return,
+            Some(Heard::Absurd) => note("time servers say a time before this version was built"),
+            Some(Heard::Agreed { set_by, keep }) => {
+                if let Some(millis) = set_by {
+                    note(&format!("the clock was off by {millis} ms"));
+                    if let Err(error) = clock::set_by(millis) {
+                        note(&format!("the clock cannot be set: {error}"));
+                    }
+                }
+                if let Some(Err(error)) = keep.map(|keep| clock::keep(self.places, keep)) {
                     note(&format!("the time is not kept: {error}"));
                 }
-            }
-            Action::Set(to) => set_clock(to),
-            Action::SetAndWait(to) => {
-                note("time servers say a time before this version was built");
-                self.rest.ntp = None;
-                self.rest.ntp_not_before = now().moment + CLOCK_AGAIN_AFTER;
-                set_clock(to);
+                if set_by.is_some() || keep.is_some() {
+                    write_hardware_clock(self.places);
+                }
             }
         }
         self.facts.clock = self.clock.facts();
@@ -452,10 +440,6 @@ impl Life<'_> {
             Request::PowerOff => self.end(End::Power(Power::Off)),
             Request::Lease { interface, lease } => {
                 self.hear_lease(interface, lease);
-                Reply::Done
-            }
-            Request::Clock { event, stratum } => {
-                self.hear_clock(event, stratum);
                 Reply::Done
             }
         };
@@ -538,12 +522,6 @@ impl Life<'_> {
 
 fn refused(why: &str) -> Reply {
     Reply::Refused { why: notice(why) }
-}
-
-fn set_clock(to: crate::domain::Stamp) {
-    if let Err(error) = clock::set(to) {
-        note(&format!("the clock cannot be set: {error}"));
-    }
 }
 
 /// What people type: the chosen name, or an address that works from elsewhere. One of version 6

@@ -3,13 +3,13 @@
 //! ```text
 //!        init (initramfs) ─> /run/jumpgate ─> run: watchdogs, reset, clock, folders, kernel log
 //! appliancectl ─ machine.sock ─> requests ┐
-//! udhcpc, ntpd ─ event links ─> (the same)├─> life: the one loop that decides ─> network, esp, power
+//! udhcpc ─────── event link ─> (the same) ├─> life: the one loop that decides ─> network, esp, power
 //! relay, web ── keep ── Event ────────────┘                 └─> machine.json, for pages
 //! ```
 //!
 //! The model, the ports and the folders are what the image and the machine say; there are no
-//! options. What strangers on the network say is read by small programs of the base system and of
-//! ours, and arrives here as checked values. Start at [`run`], then [`life`].
+//! options. What strangers on the network say is read by small programs, and arrives here as checked
+//! values. Start at [`run`], then [`life`].
 //!
 //! Not here: everything before the checked root ([`crate::boot`], `init`), and what the person at
 //! the console sees (`crate::cli`).
@@ -32,6 +32,7 @@ mod requests;
 mod reset;
 mod starts;
 mod support;
+mod time_servers;
 mod watchdog;
 
 use std::fs;
@@ -46,7 +47,7 @@ use nix::time::{ClockId, clock_gettime};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 
-use self::clock::{Action, Clock};
+use self::clock::Clock;
 use self::esp::Access;
 use self::health::Relapses;
 use self::journal::note;
@@ -56,6 +57,7 @@ use self::places::Places;
 use self::power::Power;
 use self::probe::Probe;
 use self::reset::Due;
+use self::time_servers::TimeServers;
 use self::watchdog::Watchdogs;
 use super::arguments::Arguments;
 use super::backoff::Backoff;
@@ -193,8 +195,8 @@ fn release(places: &Places) -> Option<Release> {
 /// Sets the clock if it cannot be right.
 fn begin_time(places: &Places, release: Option<&Release>) -> Clock {
     let built = release.map_or(Stamp(0), |release| facts::stamp(release.built));
-    let (clock, action) = Clock::new(built, clock::kept(places), now().stamp);
-    if let Action::Set(to) = action {
+    let (clock, set) = Clock::new(built, clock::kept(places), now().stamp);
+    if let Some(to) = set {
         note("the machine's clock was before any time that can be right");
         if let Err(error) = clock::set(to) {
             note(&format!("the clock cannot be set: {error}"));
@@ -309,7 +311,7 @@ fn serve(
         watchdogs,
         clock,
         relapses: Relapses::of(boot.slot, kept),
-        clock_events: events(places, "clock-event", &tool),
+        time_servers: TimeServers::new(tool.clone()),
         levers,
         began: now().moment,
         rest: Rest::default(),

@@ -1,6 +1,6 @@
 //! What is, in cards of facts.
 
-use super::Known;
+use super::{Known, machine};
 use crate::domain::Stamp;
 use crate::domain::limits::{ACCOUNTS_MAX, SESSIONS_MAX};
 use crate::metrics::Snapshot;
@@ -50,7 +50,7 @@ pub(super) struct Bar {
     pub(super) most: u64,
 }
 
-fn words(title: &'static str, value: impl Into<String>) -> Fact {
+pub(super) fn words(title: &'static str, value: impl Into<String>) -> Fact {
     Fact {
         title,
         value: Value::Words(value.into()),
@@ -63,7 +63,7 @@ fn linked(link: &'static str, fact: Fact) -> Fact {
     Fact { link, ..fact }
 }
 
-fn mono(title: &'static str, value: impl Into<String>) -> Fact {
+pub(super) fn mono(title: &'static str, value: impl Into<String>) -> Fact {
     Fact {
         mono: true,
         ..words(title, value)
@@ -90,21 +90,33 @@ fn bar(title: &'static str, value: u64, most: u64) -> Fact {
     }
 }
 
-fn badge(title: &'static str, is_good: bool, good: &'static str, bad: &'static str) -> Fact {
-    let value = if is_good {
-        Value::Badge("good", good)
-    } else {
-        Value::Badge("warn", bad)
-    };
+pub(super) fn badge(title: &'static str, level: &'static str, words: &'static str) -> Fact {
     Fact {
         title,
-        value,
+        value: Value::Badge(level, words),
         mono: false,
         link: "",
     }
 }
 
-fn card(title: &'static str, facts: Vec<Fact>) -> Card {
+fn yes_or_no(title: &'static str, is_yes: bool) -> Fact {
+    if is_yes {
+        badge(title, "good", "Yes")
+    } else {
+        badge(title, "warn", "No")
+    }
+}
+
+pub(super) fn time(title: &'static str, when: When) -> Fact {
+    Fact {
+        title,
+        value: Value::Time(when),
+        mono: false,
+        link: "",
+    }
+}
+
+pub(super) fn card(title: &'static str, facts: Vec<Fact>) -> Card {
     Card {
         title,
         wide: false,
@@ -115,7 +127,10 @@ fn card(title: &'static str, facts: Vec<Fact>) -> Card {
 /// Every card that there are figures for.
 pub(super) fn all(site: &Site, known: &Known, now: Stamp) -> Vec<Card> {
     let snapshot = known.snapshot.as_ref();
-    let mut cards = vec![appliance(site, snapshot, now)];
+    let mut cards = vec![appliance(site, known, now)];
+    if let Some(facts) = &known.machine {
+        cards.extend(machine::cards(facts, |at| When::new(at, now, &site.zone)));
+    }
     if let Some(snapshot) = snapshot {
         cards.push(capacity(snapshot, known));
         cards.push(connections(snapshot));
@@ -144,22 +159,19 @@ pub(super) fn all(site: &Site, known: &Known, now: Stamp) -> Vec<Card> {
     cards
 }
 
-fn appliance(site: &Site, snapshot: Option<&Snapshot>, now: Stamp) -> Card {
-    let model = snapshot.map_or(site.config.model, |snapshot| snapshot.model);
-    let mut facts = vec![
-        words("Site", site.config.authority()),
-        words("Model", model.to_string()),
-        words("Version", env!("CARGO_PKG_VERSION")),
-    ];
+fn appliance(site: &Site, known: &Known, now: Stamp) -> Card {
+    let snapshot = known.snapshot.as_ref();
+    let mut facts = vec![words("Site", site.config.authority())];
+    // Where there is a machine, its own cards say it better.
+    if known.machine.is_none() {
+        let model = snapshot.map_or(site.config.model, |snapshot| snapshot.model);
+        facts.push(words("Model", model.to_string()));
+        facts.push(words("Version", env!("CARGO_PKG_VERSION")));
+    }
     if let Some(snapshot) = snapshot {
         let started = When::new(snapshot.started, now, &site.zone);
         facts.push(words("Uptime", format::seconds(snapshot.uptime_seconds)));
-        facts.push(Fact {
-            title: "Started",
-            value: Value::Time(started),
-            mono: false,
-            link: "",
-        });
+        facts.push(time("Started", started));
         facts.push(number("Relay threads", snapshot.threads.into()));
     }
     card("Appliance", facts)
@@ -235,9 +247,9 @@ fn sandbox(snapshot: &Snapshot) -> Card {
     card(
         "Sandbox of the relay",
         vec![
-            badge("User of its own", sandbox.own_user, "Yes", "No"),
-            badge("Calls filtered", sandbox.seccomp, "Yes", "No"),
-            badge("Files restricted", sandbox.landlock, "Yes", "No"),
+            yes_or_no("User of its own", sandbox.own_user),
+            yes_or_no("Calls filtered", sandbox.seccomp),
+            yes_or_no("Files restricted", sandbox.landlock),
         ],
     )
 }

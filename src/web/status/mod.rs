@@ -1,9 +1,11 @@
 //! Status > Information (ST-01, FW-07), and the same for programs at `/api/v1/status`.
 //!
-//! What is wrong comes first ([`warning`]), then what is ([`card`]). When the relay does not
+//! What is wrong comes first ([`warning`]), then what is ([`card`]); on an appliance image also of
+//! the machine ([`machine`], from what the supervisor wrote). When the relay does not
 //! answer, the page says so and shows what the web side knows by itself.
 
 mod card;
+mod machine;
 mod warning;
 
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use super::format::When;
 use super::http::{Administrator, Failure, SignedIn};
 use super::site::Site;
 use super::view::{Desk, Place, page};
+use crate::control::machine::Facts;
 use crate::metrics::Snapshot;
 use crate::store::{accounts, size_bytes};
 
@@ -29,6 +32,8 @@ use crate::store::{accounts, size_bytes};
 struct StatusPage {
     view: Desk,
     now: When,
+    /// Beside the heading.
+    mark: Option<&'static str>,
     warnings: Vec<Warning>,
     cards: Vec<Card>,
 }
@@ -37,6 +42,8 @@ struct StatusPage {
 struct Known {
     /// If the relay answered.
     snapshot: Option<Snapshot>,
+    /// On an appliance image.
+    machine: Option<Facts>,
     /// On the disk.
     store_bytes: u64,
     /// Left on that disk, if it can be told.
@@ -57,11 +64,16 @@ async fn known(site: &Site) -> Result<Known, Failure> {
             None
         }
     };
+    let machine = Facts::read(&site.paths.machine()).unwrap_or_else(|error| {
+        tracing::warn!(event = "status_without_machine", %error);
+        None
+    });
     let accounts = site.store.read(accounts::list).await?;
     let enabled = accounts.iter().filter(|a| a.representative && !a.disabled);
     let disk = nix::sys::statvfs::statvfs(&site.paths.store_folder()).ok();
     Ok(Known {
         snapshot,
+        machine,
         store_bytes: size_bytes(&site.paths.store()),
         free_bytes: disk.map(|disk| disk.blocks_available() * disk.fragment_size()),
         representatives: enabled.count() as u64,
@@ -80,6 +92,7 @@ pub(crate) async fn information(
     Ok(page(&StatusPage {
         view: Desk::new(&site, &who, Place::Information),
         now: When::on_record(now, &site.zone),
+        mark: machine::mark(known.machine.as_ref()),
         warnings: warning::all(&known),
         cards: card::all(&site, &known, now),
     }))
@@ -99,6 +112,9 @@ struct Everything {
     alive: Alive,
     site: String,
     store_bytes: u64,
+    /// On an appliance image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    machine: Option<Facts>,
     #[serde(flatten)]
     snapshot: Option<Snapshot>,
 }
@@ -126,6 +142,7 @@ pub(crate) async fn api(
         alive: alive(status),
         site: site.config.site.clone(),
         store_bytes: known.store_bytes,
+        machine: known.machine,
         snapshot: known.snapshot,
     };
     Ok(Json(everything).into_response())

@@ -1,6 +1,6 @@
 //! What an administrator should know before anything else.
 
-use super::Known;
+use super::{Known, machine};
 use crate::domain::limits::{GUESSES_BEFORE_PUZZLE, SESSIONS_MAX};
 use crate::metrics::Snapshot;
 
@@ -20,7 +20,11 @@ pub(super) struct Warning {
 }
 
 impl Warning {
-    fn new(level: &'static str, title: impl Into<String>, text: impl Into<String>) -> Self {
+    pub(super) fn new(
+        level: &'static str,
+        title: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Self {
         Self {
             level,
             title: title.into(),
@@ -36,7 +40,8 @@ const FREE_BYTES_LOW: u64 = 1024 * 1024 * 1024;
 
 /// Worst first.
 pub(super) fn all(known: &Known) -> Vec<Warning> {
-    let mut warnings = Vec::new();
+    let machine = known.machine.as_ref();
+    let mut warnings = machine.map_or_else(Vec::new, machine::warnings);
     match &known.snapshot {
         None => warnings.push(Warning::new(
             "bad",
@@ -73,6 +78,11 @@ pub(super) fn all(known: &Known) -> Vec<Warning> {
             )
         });
     }
+    warnings.sort_by_key(|warning| match warning.level {
+        "bad" => 0,
+        "warn" => 1,
+        _ => 2,
+    });
     warnings
 }
 

@@ -2,6 +2,7 @@
 //! on a real socket.
 
 mod everywhere;
+mod machine;
 mod portal;
 mod reports;
 mod rescue;

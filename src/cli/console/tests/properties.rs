@@ -56,7 +56,8 @@ prop_compose! {
             .collect();
         let used = (!interfaces.is_empty()).then(|| used.get(&interfaces).name.clone());
         let trouble = trouble.map(|text| notice(&text));
-        NetworkFacts { interfaces, used, trouble, ..facts().network }
+        let addresses = interfaces.first().map(|first| first.addresses.clone()).unwrap_or_default();
+        NetworkFacts { interfaces, used, addresses, trouble, ..facts().network }
     }
 }
 

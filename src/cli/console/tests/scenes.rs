@@ -119,6 +119,7 @@ fn without_an_address_it_says_what_to_do() {
     assert_says(&seen, &["NO CABLE: there is no link on eth0, eth1"]);
     let mut no_lease = unplugged.clone();
     no_lease.network.interfaces[0] = interface("eth0", true, &["fe80::1", "169.254.3.4"]);
+    no_lease.network.addresses = no_lease.network.interfaces[0].addresses.clone();
     desk.news(no_lease.clone(), Some(site(false)));
     assert_says(&desk.see("11-no-address"), &["NO ADDRESS", "Choose 1"]);
     no_lease.network.trouble = Some(notice(
@@ -134,7 +135,7 @@ fn without_an_address_it_says_what_to_do() {
 #[test]
 fn rescue_and_failures_come_first() {
     let mut facts = facts();
-    facts.rescue = Some(notice("the data partition cannot be read: bad superblock"));
+    facts.rescue = Some(notice("bad superblock"));
     facts.health = Health::Failing {
         why: notice("web ended 5 times within 10 minutes"),
     };
@@ -147,8 +148,8 @@ fn rescue_and_failures_come_first() {
         &seen,
         &[
             "RESCUE",
-            "bad superblock",
-            "FAILING: Web ended 5 times",
+            "runs without its data, so without accounts and keys: bad superblock.",
+            "FAILING: web ended 5 times",
             "RECOVERY",
             "no time server has answered",
             "none: the firmware does not tell one",

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use super::super::world::World;
-use super::{network, plural, sentence};
+use super::{network, plural, sentence, stopped};
 use crate::control::machine::{
-    Backend, ClockSource, Facts, Health, Interface, NetworkFacts, Slot, SlotFacts, State,
+    Backend, ClockSource, Facts, Health, NetworkFacts, Slot, SlotFacts, State,
 };
 use crate::domain::Stamp;
 use crate::domain::network::InterfaceName;
@@ -58,11 +58,11 @@ pub(in super::super) fn health(world: &World, facts: &Facts) -> String {
         Health::Good => format!("Serving.{sessions}"),
         Health::Unconfirmed { why } => format!(
             "Serving.{sessions} The boot loader could not be told that this version is good: {}",
-            sentence(why)
+            stopped(why)
         ),
         Health::Failing { why } => format!(
             "FAILING: {} If this goes on, the machine restarts, in the end into the other version.",
-            sentence(why)
+            stopped(why)
         ),
     }
 }
@@ -89,20 +89,16 @@ fn is_far_reaching(address: &IpAddr) -> bool {
 
 /// The interface in use with its addresses; `None` if it has none that anybody could type.
 pub(in super::super) fn addresses(network: &NetworkFacts) -> Option<String> {
-    let is_used = |interface: &&Interface| match &network.used {
-        Some(used) => interface.name == *used,
-        None => true,
-    };
-    let mut used = network.interfaces.iter().filter(is_used);
-    used.find_map(|interface| {
-        let addresses: Vec<String> = interface
-            .addresses
-            .iter()
-            .filter(|address| is_far_reaching(address))
-            .map(ToString::to_string)
-            .collect();
-        let has_any = !addresses.is_empty();
-        has_any.then(|| format!("{}: {}", interface.name, addresses.join(", ")))
+    let addresses: Vec<String> = network
+        .addresses
+        .iter()
+        .filter(|address| is_far_reaching(address))
+        .map(ToString::to_string)
+        .collect();
+    let addresses = (!addresses.is_empty()).then(|| addresses.join(", "))?;
+    Some(match &network.used {
+        Some(used) => format!("{used}: {addresses}"),
+        None => addresses,
     })
 }
 
@@ -200,11 +196,14 @@ pub(in super::super) fn details(world: &World) -> Vec<(&'static str, String)> {
         (super::DISK, boot.disk.to_string()),
         (
             "Data",
-            format!(
-                "{} free of {}",
-                super::size(storage.free_bytes),
-                super::size(storage.bytes)
-            ),
+            match storage.bytes {
+                0 => "unknown".to_owned(),
+                bytes => format!(
+                    "{} free of {}",
+                    super::size(storage.free_bytes),
+                    super::size(bytes)
+                ),
+            },
         ),
     ]);
     if let Some(trouble) = &storage.trouble {

@@ -29,7 +29,6 @@ use crate::domain::network::{InterfaceName, Ipv4, Network, Vlan};
 use plan::{Step, View};
 
 pub(super) use interfaces::is_global;
-pub(super) use plan::ntp_words;
 
 /// Holds the settings, if anybody chose any.
 const FILE: &str = "network.toml";

@@ -157,15 +157,6 @@ pub(super) fn dhcp_words(used: &InterfaceName, events: &str) -> Vec<String> {
     words.split(' ').map(str::to_owned).collect()
 }
 
-/// Words for the NTP client, whose `events` go to that program.
-pub(in crate::supervisor::machine) fn ntp_words(servers: &[HostName], events: &str) -> Vec<String> {
-    let mut words = vec!["-n".to_owned(), "-S".to_owned(), events.to_owned()];
-    for server in servers {
-        words.extend(["-p".to_owned(), server.to_string()]);
-    }
-    words
-}
-
 /// Servers that resolve names: the chosen ones, or those of the lease.
 pub(super) fn name_servers(
     settings: &Network,
