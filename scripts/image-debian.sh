@@ -10,7 +10,7 @@ source scripts/debian.sh # debian, debian_unpack, debian_release
 debian_wanted=(busybox-static e2fsprogs libext2fs2 libcom-err2 libblkid1 libuuid1 libc6 libgcc-s1)
 # Applets of BusyBox that the image has under a name of their own. No shell among them.
 applets=(sbin/init sbin/halt sbin/reboot sbin/poweroff bin/mount bin/umount sbin/sysctl
-  sbin/ip sbin/udhcpc sbin/ntpd)
+  sbin/ip sbin/udhcpc sbin/hwclock)
 
 # Fills a target tree with what Buildroot would build: debian_target TARGET
 debian_target() {
