@@ -1,17 +1,31 @@
-// A real appliance for one test: the supervisor with a state folder and ports of its own.
+// A real appliance for one test: the supervisor with a state folder and ports of its own, or one
+// that tests/boot has booted.
 
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, chmod } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { promisify } from "node:util";
 import { until } from "./until.mjs";
 
 const target = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, "../../../target");
-export const programs = process.env.JUMPGATE_PROGRAMS ?? join(target, "release");
+const programs = process.env.JUMPGATE_PROGRAMS ?? join(target, "release");
+
+/** Where a booted one is reached and set up, and what it says that it is; or nothing. */
+export const booted = process.env.JUMPGATE_BOOTED && JSON.parse(process.env.JUMPGATE_BOOTED);
+
+/** A name for people and what they say, to be found again wherever it is kept. */
+export const canary = process.env.JUMPGATE_CANARY ?? "";
+
+/** One that nobody here can look into. */
+async function bootedAppliance() {
+  const state = await mkdtemp(join(tmpdir(), "jumpgate-browser-"));
+  const stop = () => rm(state, { recursive: true, force: true });
+  return { state: join(state, "s"), url: booted.url, setupUrl: booted.setupUrl, stop };
+}
 
 /** Starts one and waits until it serves. */
 export async function startAppliance() {
+  if (booted) return bootedAppliance();
   const state = await mkdtemp(join(tmpdir(), "jumpgate-browser-"));
   // Reachable for the programs' own users.
   await chmod(state, 0o711);
@@ -30,11 +44,6 @@ export async function startAppliance() {
   });
   appliance.url = ready.url.replace(/\/$/, "");
   appliance.setupUrl = ready.setup_url;
-  appliance.ctl = async (...words) => {
-    const options = ["--state", appliance.state, "--json", ...words];
-    const { stdout } = await promisify(execFile)(join(programs, "appliancectl"), options);
-    return JSON.parse(stdout);
-  };
   appliance.log = (name) => readFile(join(appliance.state, "log", `${name}.log`), "utf8");
   appliance.stop = async () => {
     const ended = new Promise((done) => child.once("exit", done));
