@@ -173,7 +173,7 @@ fn status_holds_what_is_known_of_the_machine_where_there_is_one() {
     assert!(before.get("machine").is_none());
     let machine = json!({
         "hardware": { "model": "b300", "shortfall": null, "product": "B300",
-                      "serial": "JG3-004711", "memory_mib": 32_100, "cores": 16 },
+                      "serial": "JG3-004711", "memory_mib": 32_100, "memory_used_mib": 91, "cores": 16 },
         "image": { "version": "1.4.0", "built": 1_764_000_000_000_i64, "commit": "a8b32d9c",
                    "channel": "development", "backend": "debian" },
         "boot": { "slot": { "system": "a" }, "disk": "vda", "slots": [], "watchdogs": 1 },

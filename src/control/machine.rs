@@ -165,6 +165,8 @@ pub struct Hardware {
     pub serial: Option<Label>,
     /// Memory that the kernel manages.
     pub memory_mib: u64,
+    /// What of it was in use a while ago, without what the kernel would give back at once.
+    pub memory_used_mib: u64,
     /// Processors in use.
     pub cores: u32,
 }
@@ -447,6 +449,7 @@ mod tests {
                 product: Label::new(),
                 serial: None,
                 memory_mib: 967,
+                memory_used_mib: 90,
                 cores: 2,
             },
             image: Image {

@@ -4,7 +4,8 @@
 //! scripts/bench ─> bench ─┬─ start      scripts/run to the first page, and Ctrl-C
 //!                         ├─ chat       representative to customer
 //!                         ├─ terminal   Ctrl-C in the middle of output, the relay's memory
-//!                         └─ download   the customer client
+//!                         ├─ download   the customer client
+//!                         └─ image      the firmware image, with --image
 //!                             each gives rows ─> a table, and JSON
 //! ```
 //!
@@ -12,10 +13,18 @@
 //! row does not hold. Results are kept in README.md beside this file.
 
 #![allow(clippy::unwrap_used)]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "the parts taken from the two folders of tests each bring ports and TLS"
+)]
 
 mod bare;
+#[path = "../boot/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests use more of it")]
+mod booted;
 mod chat;
 mod download;
+mod image;
 mod row;
 mod start;
 #[path = "../scenario/support/mod.rs"]
@@ -40,6 +49,9 @@ struct Arguments {
     /// Fewer rounds: seconds instead of a minute, and less sure
     #[arg(long)]
     quick: bool,
+    /// Only the firmware image: how it is made, how it boots
+    #[arg(long)]
+    image: bool,
     /// Where the programs are; beside this one's folder unless given
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
@@ -74,10 +86,14 @@ async fn main() -> ExitCode {
     };
     warn_if_busy();
     let mut rows = Vec::new();
-    rows.extend(start::measure(&bench).await);
-    rows.extend(chat::measure(&bench).await);
-    rows.extend(terminal::measure(&bench).await);
-    rows.extend(download::measure(&bench).await);
+    if arguments.image {
+        rows.extend(image::measure(&bench));
+    } else {
+        rows.extend(start::measure(&bench).await);
+        rows.extend(chat::measure(&bench).await);
+        rows.extend(terminal::measure(&bench).await);
+        rows.extend(download::measure(&bench).await);
+    }
     print!("{}", row::table(&rows));
     if let Some(path) = arguments.json {
         let json = serde_json::to_string_pretty(&rows).unwrap();

@@ -14,7 +14,7 @@ use super::Bench;
 use super::row::Row;
 use super::support::SOON;
 use super::support::ports::Ports;
-use super::support::raw::{connector, name};
+use super::support::tls::{connector, name};
 
 /// `scripts/run` to the first page, once everything is built.
 const START_MAX_SECONDS: f64 = 3.0;

@@ -256,7 +256,7 @@ test("a page loaded again comes back to its sessions and shells", async () => {
   await picture(rita, "17-console-reloaded");
 });
 
-test("a restart of the web side drops no session", async () => {
+test("a restart of the web side drops no session", inside, async () => {
   const web = (await import("node:child_process")).execFileSync(
     "pgrep", ["-P", String(appliance.child.pid), "-x", "web"], { encoding: "utf8" },
   ).trim();

@@ -208,6 +208,7 @@ pub fn facts(addresses: &[&str]) -> Facts {
             product: label("B200"),
             serial: Some(label("TEST-1")),
             memory_mib: 967,
+            memory_used_mib: 90,
             cores: 2,
         },
         image: Image {

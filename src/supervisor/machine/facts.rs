@@ -127,6 +127,7 @@ pub(super) mod tests {
                 product: label("B300"),
                 serial: None,
                 memory_mib: 4_096,
+                memory_used_mib: 100,
                 cores: 4,
             },
             image: image(release.ok().as_ref()),

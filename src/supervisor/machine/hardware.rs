@@ -26,7 +26,7 @@ pub(super) fn read(places: &Places, release: Option<&Release>) -> Hardware {
     let meminfo = places::text(&places.path("proc/meminfo")).unwrap_or_default();
     let cores = std::thread::available_parallelism();
     let has = Resources {
-        memory_mib: memory_mib(&meminfo).unwrap_or_default(),
+        memory_mib: mib(&meminfo, "MemTotal:").unwrap_or_default(),
         cores: cores.map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX)),
     };
     let sizing = Sizing::of(&product, release.map(|release| release.profile), has);
@@ -38,6 +38,7 @@ pub(super) fn read(places: &Places, release: Option<&Release>) -> Hardware {
             .filter(|text| is_serial(text))
             .map(|text| label(&text)),
         memory_mib: has.memory_mib,
+        memory_used_mib: used(&meminfo).unwrap_or_default(),
         cores: has.cores,
     }
 }
@@ -48,11 +49,19 @@ fn is_serial(text: &str) -> bool {
         .any(|known| known.eq_ignore_ascii_case(text))
 }
 
-/// `MemTotal` of `/proc/meminfo`, which is in KiB whatever it says (`proc(5)`).
-fn memory_mib(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+/// How much memory is in use now, in MiB.
+pub(super) fn memory_used_mib(places: &Places) -> u64 {
+    let meminfo = places::text(&places.path("proc/meminfo")).unwrap_or_default();
+    used(&meminfo).unwrap_or_default()
+}
+
+fn used(meminfo: &str) -> Option<u64> {
+    mib(meminfo, "MemTotal:")?.checked_sub(mib(meminfo, "MemAvailable:")?)
+}
+
+/// A value of `/proc/meminfo`, which is in KiB whatever it says (`proc(5)`).
+fn mib(meminfo: &str, key: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix(key))?;
     let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kib / 1_024)
 }
@@ -70,7 +79,7 @@ mod tests {
             ("sys/class/dmi/id/product_serial", serial),
             (
                 "proc/meminfo",
-                "MemTotal:        2012345 kB\nMemFree: 1 kB\n",
+                "MemTotal:        2012345 kB\nMemAvailable:    1912345 kB\n",
             ),
         ] {
             let path = places.path(path);
@@ -88,7 +97,7 @@ mod tests {
         let found = machine("B300\n", "SN0001\n", HARDWARE);
         assert_eq!(found.model, Model::B300);
         assert_eq!(found.serial.unwrap(), "SN0001");
-        assert_eq!(found.memory_mib, 1_965);
+        assert_eq!((found.memory_mib, found.memory_used_mib), (1_965, 98));
         assert_eq!(found.shortfall, None);
     }
 

@@ -25,7 +25,7 @@ use super::reset;
 use super::support::Support;
 use super::time_servers::{TimeServers, write_hardware_clock};
 use super::watchdog::Watchdogs;
-use super::{RELAPSES, SET_UP, now};
+use super::{RELAPSES, SET_UP, hardware, now};
 use crate::boot::Slot;
 use crate::boot::order::State;
 use crate::config::{Config, Paths, Ready};
@@ -186,6 +186,7 @@ impl Life<'_> {
         if due(self.rest.looked_at_logs, LOGS_LOOKED_AT_EVERY) {
             self.rest.looked_at_logs = Some(at);
             self.facts.storage = facts::storage(self.places);
+            self.facts.hardware.memory_used_mib = hardware::memory_used_mib(self.places);
             let folder = self.paths.logs();
             tokio::task::spawn_blocking(move || {
                 if let Err(error) = log::cap(&folder) {
@@ -424,10 +425,12 @@ impl Life<'_> {
 
     fn answer(&mut self, Asked { request, answer }: Asked) {
         let reply = match request {
-            Request::Facts => Reply::Facts {
-                facts: Box::new(self.facts.clone()),
-                site: self.rest.site.clone(),
-            },
+            Request::Facts => {
+                let mut facts = Box::new(self.facts.clone());
+                facts.hardware.memory_used_mib = hardware::memory_used_mib(self.places);
+                let site = self.rest.site.clone();
+                Reply::Facts { facts, site }
+            }
             Request::Network => Reply::Network {
                 settings: Box::new(self.settings.clone()),
             },

@@ -68,7 +68,7 @@ use super::{Programs, StopAsked, SupervisorError, log, settings, system};
 use crate::boot::facts::FACTS_FILE;
 use crate::boot::{Facts as BootFacts, Release, pairs::PairsError};
 use crate::config::{Config, ON_APPLIANCE, Paths};
-use crate::control::machine::{Facts, Health, NetworkFacts};
+use crate::control::machine::{Facts, Health, NetworkFacts, notice};
 use crate::domain::limits::MACHINE_QUEUE_MAX;
 use crate::domain::{Moment, Now, Stamp};
 
@@ -296,7 +296,10 @@ fn serve(
             image,
             boot: boot_facts,
             health: Health::Starting,
-            network: NetworkFacts::default(),
+            network: NetworkFacts {
+                trouble: Some(notice("it is being set up")),
+                ..NetworkFacts::default()
+            },
             clock: clock.facts(),
             storage: facts::storage(places),
             rescue,

@@ -119,6 +119,7 @@ fn hardware(facts: &Facts) -> Card {
         mono("Serial number", serial),
         words("Product", or_unknown(&hardware.product)),
         words("Memory", format::size(hardware.memory_mib << 20)),
+        words("In use", format::size(hardware.memory_used_mib << 20)),
         words("Cores", count(hardware.cores.into())),
         words("Disk", or_unknown(&facts.boot.disk)),
         match facts.boot.watchdogs {

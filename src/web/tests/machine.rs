@@ -10,7 +10,7 @@ fn machine() -> Value {
         "hardware": {
             "model": "va-s",
             "shortfall": "Virtual L needs 4096 MiB of memory and 4 cores, this machine has 967 and 2",
-            "product": "Standard PC <Q35>", "serial": "VM-0815", "memory_mib": 967, "cores": 2,
+            "product": "Standard PC <Q35>", "serial": "VM-0815", "memory_mib": 967, "memory_used_mib": 90, "cores": 2,
         },
         "image": {
             "version": "1.4.0", "built": 1_764_000_000_000_i64, "commit": "a8b32d9c41e0",

@@ -23,7 +23,7 @@ use tokio_tungstenite::tungstenite::{Error as SocketError, http};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use self::desk::{Order, join};
-use super::raw::{connector, name};
+use super::tls::{connector, name};
 use super::{Appliance, Representative, SOON};
 
 /// How fast a terminal shows what arrives.

@@ -16,6 +16,7 @@ pub mod line;
 pub mod peer;
 pub mod ports;
 pub mod raw;
+pub mod tls;
 
 pub use appliance::{Appliance, Representative};
 pub use console::{Console, Pace};

@@ -15,7 +15,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
-use super::raw::{connector, name};
+use super::tls::{connector, name};
 use super::{Appliance, SOON};
 
 /// One link.

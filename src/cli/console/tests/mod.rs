@@ -136,6 +136,7 @@ fn facts() -> Facts {
             product: label("B300"),
             serial: Some(label("JG3-004711")),
             memory_mib: 32_100,
+            memory_used_mib: 91,
             cores: 16,
         },
         image: Image {

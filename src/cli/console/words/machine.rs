@@ -176,8 +176,9 @@ pub(in super::super) fn details(world: &World) -> Vec<(&'static str, String)> {
         (
             "Size",
             format!(
-                "{} MiB of memory, {}",
+                "{} MiB of memory, {} in use; {}",
                 hardware.memory_mib,
+                hardware.memory_used_mib,
                 plural(hardware.cores.into(), "core", "cores")
             ),
         ),

@@ -1,0 +1,64 @@
+//! A slot with a root of its own, signed as the image is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::image::top;
+use super::{Image, run};
+
+/// What an update would carry.
+pub struct Variant {
+    folder: tempfile::TempDir,
+}
+
+impl Variant {
+    /// The image's content after `change` has been at its root, newer by `newer` minutes.
+    pub fn new(image: &Image, newer: u64, change: impl FnOnce(&Path)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("target");
+        let mut unpack = Command::new("unsquashfs");
+        unpack
+            .args(["-quiet", "-no-progress", "-dest"])
+            .arg(&target);
+        run(unpack.arg(image.root()));
+        change(&target);
+        for name in ["bzImage", "init", "modules"] {
+            if image.file(name).exists() {
+                let mut copy = Command::new("cp");
+                run(copy
+                    .arg("--archive")
+                    .arg(image.file(name))
+                    .arg(folder.path()));
+            }
+        }
+        let sequence: u64 = image.release("sequence").parse().unwrap();
+        let script = "source scripts/lib.sh; source scripts/steps.sh; source scripts/image.sh; \
+                      output=$1; image_root \"$1/target\" && board/common/post-image.sh \"$1\"";
+        let mut compose = Command::new("bash");
+        compose
+            .current_dir(top())
+            .args(["-euc", script, "compose"])
+            .arg(folder.path())
+            .env(
+                "JUMPGATE_VERSION",
+                format!("{}.newer", image.release("version")),
+            )
+            .env("JUMPGATE_COMMIT", image.release("commit"))
+            .env("JUMPGATE_BUILT", image.release("built"))
+            .env("JUMPGATE_SEQUENCE", (sequence + newer).to_string())
+            .env("JUMPGATE_EPOCH", image.release("epoch"))
+            .env("JUMPGATE_PROFILE", image.release("profile"))
+            .env("JUMPGATE_CHANNEL", image.release("channel"))
+            .env("JUMPGATE_BACKEND", image.release("backend"))
+            .env("JUMPGATE_KEYS", Image::keys());
+        run(&mut compose);
+        fs::remove_file(folder.path().join("appliance.img")).unwrap();
+        Self { folder }
+    }
+
+    /// Its files.
+    pub fn slot(&self) -> PathBuf {
+        self.folder.path().join("slot")
+    }
+}
