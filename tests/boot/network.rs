@@ -63,7 +63,6 @@ fn give_address(machine: &mut Machine) {
     machine.shows("now: by DHCP");
     machine.press("\r");
     machine.shows("The settings are kept");
-    machine.press("\r");
 }
 
 /// Does something as if from that network.
