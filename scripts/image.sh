@@ -60,4 +60,33 @@ image_root() {
     -comp zstd -Xcompression-level 9 -b 128K -mkfs-time "$JUMPGATE_BUILT" -all-time "$JUMPGATE_BUILT"
 }
 
-image_formats() { :; }
+# What hypervisors take, of a virtual size: a disk as large as they are asked to give, which the data
+# partition fills at first boot.
+image_formats() {
+  [[ $JUMPGATE_PROFILE != hardware ]] || return 0
+  packages qemu-utils python3
+  need qemu-img python3
+  stage "appliance.qcow2" image_qcow2
+  stage "appliance.ova" image_ova
+}
+
+image_qcow2() {
+  # shellcheck source=board/va-s/board.env
+  source "board/$model/board.env"
+  qemu-img convert -c -f raw -O qcow2 "$output/appliance.img" "$output/appliance.qcow2.part"
+  qemu-img resize -q -f qcow2 "$output/appliance.qcow2.part" "${DISK_GIB}G"
+  mv "$output/appliance.qcow2.part" "$output/appliance.qcow2"
+}
+
+image_ova() {
+  # shellcheck source=board/va-s/board.env
+  source "board/$model/board.env"
+  local mark=''
+  [[ $JUMPGATE_CHANNEL == release ]] || mark=" ($JUMPGATE_CHANNEL)"
+  board/common/vmdk.py "$output/appliance.img" "$DISK_GIB" "$steps_work/appliance.vmdk"
+  board/common/ova.py "$steps_work/appliance.vmdk" "$output/appliance.ova.part" \
+    --name "Jumpgate $PRODUCT$mark" --version "$JUMPGATE_VERSION" --built "$JUMPGATE_BUILT" \
+    --cpus "$CPUS" --memory-mib "$MEMORY_MIB" --disk-gib "$DISK_GIB"
+  mv "$output/appliance.ova.part" "$output/appliance.ova"
+  rm "$steps_work/appliance.vmdk"
+}
