@@ -3,19 +3,19 @@
 # To source from post-image.sh, in its folder and with its variables.
 # shellcheck disable=SC2154 # Those.
 
-# The boot loader, its configuration and the public key in one signed file.
+# The boot loader, its configuration and the public key in one signed file: make_loader CONFIG OUTPUT
 make_loader() {
   local modules=(part_gpt fat memdisk tar normal configfile test true echo regexp eval probe
     loadenv pgp gcry_sha256 gcry_sha512 gcry_rsa linux multiboot2 boot reboot sleep datehook
     efi_gop)
   mkdir --parents "$work/memdisk/boot/grub"
-  cp "$common/grub.cfg" "$work/memdisk/boot/grub/"
+  cp "$common/$1" "$work/memdisk/boot/grub/grub.cfg"
   tar --create --format=ustar --sort=name --owner=0 --group=0 --numeric-owner --mode=0644 \
     --mtime="@$JUMPGATE_BUILT" --directory="$work/memdisk" --file="$work/memdisk.tar" boot/grub/grub.cfg
   # Without a shim: the firmware knows our key. Its checks are replaced by those with --pubkey.
   grub-mkimage --format=x86_64-efi --output="$work/loader" --prefix='(memdisk)/boot/grub' \
     --memdisk="$work/memdisk.tar" --pubkey="$keys/boot.pub" --disable-shim-lock "${modules[@]}"
-  sign_for_firmware "$work/loader" slot/BOOTX64.EFI
+  sign_for_firmware "$work/loader" "$2"
 }
 
 make_esp() {
@@ -25,12 +25,17 @@ make_esp() {
   for slot in a r; do
     cp slot/{kernel,initramfs,slot.cfg}{,.sig} "$esp/jumpgate/$slot/"
   done
-  # An empty environment block: every slot has its tries.
-  { printf '# GRUB Environment Block\n' && printf '#%.0s' {1..999}; } >"$esp/jumpgate/env"
-  find "$esp" -exec touch --date="@$JUMPGATE_BUILT" {} +
-  truncate --size="${ESP_MIB}M" "$work/esp.img"
-  mkfs.vfat -F 32 -s 4 -n JUMPGATE --invariant -i "$(derived esp | cut --bytes=-8)" "$work/esp.img" >/dev/null
-  mcopy -s -m -i "$work/esp.img" "$esp"/* ::
+  make_fat "$esp" "$ESP_MIB" 4 "$work/esp.img" esp
+}
+
+# An EFI partition with an empty environment block (every slot has its tries):
+# make_fat FOLDER MIB SECTORS_OF_A_CLUSTER OUTPUT NAME
+make_fat() {
+  { printf '# GRUB Environment Block\n' && printf '#%.0s' {1..999}; } >"$1/jumpgate/env"
+  find "$1" -exec touch --date="@$JUMPGATE_BUILT" {} +
+  truncate --size="$2M" "$4"
+  mkfs.vfat -F 32 -s "$3" -n JUMPGATE --invariant -i "$(derived "$5" | cut --bytes=-8)" "$4" >/dev/null
+  mcopy -s -m -i "$4" "$1"/* ::
 }
 
 # make_ext4 LABEL MIB JOURNAL_MIB [EXTENDED_OPTION]: a part is kept for root, so that a full disk
@@ -42,32 +47,36 @@ make_ext4() {
     -E "hash_seed=$(uuid "$1 hash seed"),root_owner=0:0${4+,$4}" "$work/$1.img"
 }
 
+type_root=4f68bce3-e8cd-4db1-96e7-fbcaf984b709
+type_linux=0fc63daf-8483-4772-8e79-3d69d8477de4
+type_esp=c12a7328-f81f-11d2-ba4b-00a0c93ec93b
+
+# Adds to `table` and `image` of whoever calls it, from `at` on, counted in MiB:
+# partition NAME TYPE MIB [CONTENT [KIND_OF_DISK]]
+partition() {
+  table+="
+start=${at}MiB, size=${3}MiB, type=$2, name=jumpgate-$1, uuid=$(uuid "${5-}partition $1")"
+  if [[ -n ${4-} ]]; then
+    local bytes
+    bytes=$(stat --format=%s "$4")
+    ((bytes <= $(mib "$3"))) || too_large "$1" "$bytes" "$(mib "$3")"
+    dd if="$4" of="$image" bs=1M seek="$at" conv=notrunc,sparse status=none
+  fi
+  at=$((at + $3))
+}
+
 make_disk() {
-  local image=$work/appliance.img at=1 root=4f68bce3-e8cd-4db1-96e7-fbcaf984b709
-  local linux=0fc63daf-8483-4772-8e79-3d69d8477de4 esp=c12a7328-f81f-11d2-ba4b-00a0c93ec93b
-  local table
+  local image=$work/appliance.img at=1 table
   table="label: gpt
 label-id: $(uuid disk)
 first-lba: 2048"
   truncate --size="$((1 + ESP_MIB + 2 * SLOT_MIB + RECOVERY_MIB + STATE_MIB + DATA_MIB + 1))M" "$image"
-  # partition NAME TYPE MIB [CONTENT]
-  partition() {
-    table+="
-start=${at}MiB, size=${3}MiB, type=$2, name=jumpgate-$1, uuid=$(uuid "partition $1")"
-    if [[ -n ${4-} ]]; then
-      local bytes
-      bytes=$(stat --format=%s "$4")
-      ((bytes <= $(mib "$3"))) || too_large "$1" "$bytes" "$(mib "$3")"
-      dd if="$4" of="$image" bs=1M seek="$at" conv=notrunc,sparse status=none
-    fi
-    at=$((at + $3))
-  }
-  partition esp "$esp" "$ESP_MIB" "$work/esp.img"
-  partition a "$root" "$SLOT_MIB" slot/root.img
-  partition b "$root" "$SLOT_MIB"
-  partition recovery "$root" "$RECOVERY_MIB" slot/root.img
-  partition state "$linux" "$STATE_MIB" "$work/jumpgate-state.img"
-  partition data "$linux" "$DATA_MIB" "$work/jumpgate-data.img"
+  partition esp "$type_esp" "$ESP_MIB" "$work/esp.img"
+  partition a "$type_root" "$SLOT_MIB" slot/root.img
+  partition b "$type_root" "$SLOT_MIB"
+  partition recovery "$type_root" "$RECOVERY_MIB" slot/root.img
+  partition state "$type_linux" "$STATE_MIB" "$work/jumpgate-state.img"
+  partition data "$type_linux" "$DATA_MIB" "$work/jumpgate-data.img"
   sfdisk --quiet "$image" <<<"$table"
   mv "$image" appliance.img
 }

@@ -3,9 +3,9 @@
 #
 # Usage (called by Buildroot and by scripts/build-image): post-image.sh BINARIES_DIR
 # Reads: bzImage, init, rootfs.squashfs and, with Debian's kernel, modules/ (modules.list and what
-#   it names); JUMPGATE_* (scripts/image.sh sets them); board/common/board.env, grub.cfg
-# Writes: there: appliance.img; slot/ (what an update carries); secure-boot/ (certificates to
-#   enrol). Replaces what an earlier run wrote.
+#   it names); JUMPGATE_* (scripts/image.sh sets them); board/common/board.env, grub*.cfg
+# Writes: there: appliance.img; installer.img (for a stick); slot/ (what an update carries);
+#   secure-boot/ (certificates to enrol). Replaces what an earlier run wrote.
 # The same input and keys give the same bytes, except for the signatures of the firmware's kind.
 set -euo pipefail
 umask 022
@@ -26,6 +26,8 @@ gpg --quiet --batch --import "$keys/boot.key" 2>/dev/null
 source "$common/slot.sh" # make_root, make_initramfs, sign_for_loader, sign_for_firmware
 # shellcheck source=board/common/disk.sh
 source "$common/disk.sh" # make_loader, make_esp, make_ext4, make_disk
+# shellcheck source=board/common/installer.sh
+source "$common/installer.sh" # make_installer
 
 # derived NAME: 64 hexadecimal digits that stay the same for this build.
 derived() { printf '%s\n' "$JUMPGATE_VERSION" "$JUMPGATE_COMMIT" "$1" | sha256sum | cut --bytes=-64; }
@@ -42,9 +44,10 @@ make_root
 make_initramfs
 sign_for_firmware bzImage slot/kernel
 sign_for_loader slot/kernel slot/initramfs slot/slot.cfg
-make_loader
+make_loader grub.cfg slot/BOOTX64.EFI
 make_esp
 make_ext4 jumpgate-state "$STATE_MIB" 8
 # Room in its tables, and a journal large enough, to be grown to 16 TiB while mounted.
 make_ext4 jumpgate-data "$DATA_MIB" 64 resize=4294967295
 make_disk
+make_installer

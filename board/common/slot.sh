@@ -16,19 +16,26 @@ sign_for_firmware() {
     { cat "$work/log" >&2 && exit 1; }
 }
 
-# The root, then its hash tree from the next block on.
+# The root and its description.
 make_root() {
-  local bytes salt
+  local bytes
   bytes=$(stat --format=%s rootfs.squashfs)
   ((bytes <= $(mib "$ROOT_MIB_MAX"))) || too_large "The root" "$bytes" "$(mib "$ROOT_MIB_MAX")"
   cp rootfs.squashfs slot/root.img
-  truncate --size=%4096 slot/root.img
-  blocks=$(($(stat --format=%s slot/root.img) / 4096))
+  add_hash_tree slot/root.img slot/slot.cfg
+}
+
+# Adds to a file system its hash tree, from the next block on, and says how it is checked and what it
+# is: add_hash_tree FILE DESCRIPTION
+add_hash_tree() {
+  local blocks salt
+  truncate --size=%4096 "$1"
+  blocks=$(($(stat --format=%s "$1") / 4096))
   salt=$(derived salt)
   veritysetup format --no-superblock --hash=sha256 --data-block-size=4096 --hash-block-size=4096 \
     --data-blocks="$blocks" --hash-offset=$((blocks * 4096)) --salt="$salt" \
-    slot/root.img slot/root.img >"$work/verity"
-  cat >slot/slot.cfg <<END
+    "$1" "$1" >"$work/verity"
+  cat >"$2" <<END
 set slot_version=$JUMPGATE_VERSION
 set slot_built=$JUMPGATE_BUILT
 set slot_sequence=$JUMPGATE_SEQUENCE

@@ -5,6 +5,8 @@
 //! jumpgate.esp=GUID jumpgate.stamp=STAMP
 //! ```
 //!
+//! On an installation stick it is `jumpgate.slot=install`, and the hash is of what it brings.
+//!
 //! Other words are the kernel's. Other words of ours are those of a newer boot loader, which older
 //! slots have to live with.
 
@@ -16,18 +18,29 @@ use super::{BootStamp, Guid, Slot, Verity};
 const PREFIX: &str = "jumpgate.";
 /// What stands for a stamp that could not be written to the disk.
 const NO_STAMP: &str = "none";
+/// What stands for a slot on an installation stick.
+const INSTALL: &str = "install";
 
 /// What was booted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandLine {
-    /// Which slot.
-    pub slot: Slot,
-    /// How its root is checked.
+    /// What it is.
+    pub start: Start,
+    /// How its root, or what the stick brings, is checked.
     pub verity: Verity,
     /// The EFI partition that the boot loader came from.
     pub esp: Guid,
     /// What it wrote there, unless it could not.
     pub stamp: Option<BootStamp>,
+}
+
+/// What `init` is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Bring this slot up.
+    Slot(Slot),
+    /// Write the appliance to a disk.
+    Install,
 }
 
 /// Why a command line does not say what was booted.
@@ -69,7 +82,10 @@ impl CommandLine {
             return Err(CommandLineError::TooLong { found });
         }
         Ok(Self {
-            slot: word(text, "slot", |value| value.parse().ok())?,
+            start: word(text, "slot", |value| match value {
+                INSTALL => Some(Start::Install),
+                value => value.parse().ok().map(Start::Slot),
+            })?,
             verity: Verity {
                 root: word(text, "root", |value| value.parse().ok())?,
                 salt: word(text, "salt", |value| value.parse().ok())?,
@@ -135,12 +151,14 @@ mod tests {
     #[test]
     fn what_the_boot_loader_says_is_understood() {
         let read = CommandLine::decode(&line()).unwrap();
-        assert_eq!(read.slot, Slot::System(System::B));
+        assert_eq!(read.start, Start::Slot(Slot::System(System::B)));
         assert_eq!(read.verity.blocks, 9_000);
         assert_eq!(read.esp.to_string(), "2b0b1a9c-55aa-8a11-9c00-0123456789ab");
         assert_eq!(read.stamp.unwrap().to_string(), "2026-11-22_19:01:07");
         let without = tampered("stamp=2026-11-22_19:01:07", "stamp=none").unwrap();
         assert_eq!(without.stamp, None);
+        let stick = tampered("slot=b", "slot=install").unwrap();
+        assert_eq!(stick.start, Start::Install);
     }
 
     #[test]

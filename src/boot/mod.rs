@@ -19,6 +19,7 @@ pub mod environment;
 pub mod ext4;
 pub mod facts;
 pub mod guid;
+pub mod install;
 pub mod modules;
 pub mod order;
 pub mod pairs;

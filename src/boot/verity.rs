@@ -29,6 +29,15 @@ pub struct Verity {
     pub blocks: u64,
 }
 
+/// What becomes of a block that is not as it was signed, before anything uses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangedBlock {
+    /// The machine starts anew, at once: nothing that runs could go on without it.
+    Restarts,
+    /// Whoever reads it gets an error, and can say so.
+    IsAnError,
+}
+
 /// SHA-256 of the hash tree's top block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RootHash(pub [u8; 32]);
@@ -95,14 +104,17 @@ impl Verity {
     }
 
     /// The parameters of the kernel's `verity` target over `device`
-    /// (Documentation/admin-guide/device-mapper/verity.rst). A block that was changed restarts the
-    /// machine at once, before anything uses it.
-    pub fn parameters(&self, device: &str) -> String {
+    /// (Documentation/admin-guide/device-mapper/verity.rst).
+    pub fn parameters(&self, device: &str, changed: ChangedBlock) -> String {
         let Self { root, salt, blocks } = self;
         let (root, salt) = (HEXLOWER.encode(&root.0), HEXLOWER.encode(&salt.0));
         let size = VERITY_BLOCK_BYTES;
         let mut line = format!("1 {device} {device} {size} {size} {blocks} {blocks} ");
-        let _ = write!(line, "sha256 {root} {salt} 1 restart_on_corruption");
+        let _ = write!(line, "sha256 {root} {salt}");
+        line.push_str(match changed {
+            ChangedBlock::Restarts => " 1 restart_on_corruption",
+            ChangedBlock::IsAnError => "",
+        });
         line
     }
 }
@@ -121,8 +133,11 @@ mod tests {
         let root = "ab".repeat(32);
         let expected =
             format!("1 254:2 254:2 4096 4096 300 300 sha256 {root} 0c 1 restart_on_corruption");
-        assert_eq!(verity(300).parameters("254:2"), expected);
-        assert_eq!(verity(300).sectors(), 2_400);
+        let verity = verity(300);
+        assert_eq!(verity.parameters("254:2", ChangedBlock::Restarts), expected);
+        let error = verity.parameters("254:2", ChangedBlock::IsAnError);
+        assert_eq!(format!("{error} 1 restart_on_corruption"), expected);
+        assert_eq!(verity.sectors(), 2_400);
     }
 
     /// As `veritysetup format --no-superblock` makes it.

@@ -389,6 +389,25 @@ pub const GROWTH_STEP_BYTES: u64 = 64 << 30;
 /// A failed start can be read for this long before the machine restarts.
 pub const RESTART_AFTER_FAILED_START: Duration = Duration::from_secs(5);
 
+/// What an installation stick writes in one piece, and tells the watchdog between: a slow stick
+/// takes a second for as much.
+pub const INSTALL_CHUNK_BYTES: usize = 1 << 20;
+/// While waiting for somebody at the keyboard we look this often.
+pub const INSTALL_TICK: Duration = Duration::from_millis(100);
+/// When no further disk came for this long, those that are there are all: several spin up one after
+/// the other.
+pub const DISKS_SETTLED_AFTER: Duration = Duration::from_secs(4);
+/// A disk that takes longer for one piece, with all its own attempts, will not take it at all.
+pub const INSTALL_CHUNK_WITHIN: Duration = Duration::from_secs(5 * 60);
+/// A terminal that takes no more (somebody stopped it with Ctrl-S) loses what comes.
+pub const TERMINAL_WITHIN: Duration = Duration::from_secs(1);
+/// A typed answer.
+pub const ANSWER_BYTES_MAX: usize = 128;
+/// What is in the file that lets a stick install without asking: a serial number.
+pub const UNATTENDED_BYTES_MAX: usize = 128;
+/// Of what a disk, or a partition on it, calls itself, as much as fits a line with the rest.
+pub const DISK_WORDS_MAX: usize = 40;
+
 // A sign of life may come late three times.
 const _: () = assert!(WATCHDOG_FED_EVERY.as_secs() * 4 < WATCHDOG_TIMEOUT.as_secs());
 // A crash that shows again within its window shows before the slot counts as good again.

@@ -1,6 +1,6 @@
 //! The machine's disks: which of them was booted, its partitions, and its partition table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use nix::mount::{MsFlags, mount, umount};
 
+use crate::boot::command_line::Start;
 use crate::boot::disk::{Candidate, Search, booted};
 use crate::boot::table::{self, Copies, Disk, Place, Table};
 use crate::boot::{BootStamp, CommandLine, Environment, Guid};
@@ -22,7 +23,7 @@ use super::sys;
 use super::watchdog::Watchdogs;
 use super::{Devices, InitError};
 
-const DISKS: &str = "/sys/block";
+pub(super) const DISKS: &str = "/sys/block";
 /// Block devices that are no disks of this machine.
 const NO_DISKS: [&str; 9] = ["dm-", "fd", "loop", "md", "mtd", "nbd", "ram", "sr", "zram"];
 /// Where an EFI partition is looked into, before there is a root.
@@ -31,6 +32,7 @@ const ESP: &str = "/esp";
 /// The disk that was booted.
 pub(super) struct Booted {
     name: String,
+    places: &'static [Place],
     disk: Disk,
     copies: Copies,
     table: Table,
@@ -66,7 +68,11 @@ pub(super) fn find(line: &CommandLine, devices: &mut Devices) -> Result<Booted, 
             let name = candidates[at].name.clone();
             let found = seen.remove(&name).and_then(|seen| seen.found);
             let (disk, copies) = found.expect("a disk with the GUID has a table");
-            return Booted::check(name, disk, copies);
+            let places = match line.start {
+                Start::Slot(_) => Place::ALL.as_slice(),
+                Start::Install => Place::STICK.as_slice(),
+            };
+            return Booted::check(name, places, disk, copies);
         }
         sleep(INIT_TICK);
         devices.look();
@@ -75,10 +81,8 @@ pub(super) fn find(line: &CommandLine, devices: &mut Devices) -> Result<Booted, 
 
 /// Adds the disks that came since, and the stamps that can be read since.
 fn look(seen: &mut BTreeMap<String, Seen>, line: &CommandLine) {
-    for entry in fs::read_dir(DISKS).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let is_none = NO_DISKS.iter().any(|prefix| name.starts_with(prefix));
-        if is_none || seen.contains_key(&name) {
+    for name in names() {
+        if seen.contains_key(&name) {
             continue;
         }
         // No medium, or not ready: perhaps later.
@@ -110,8 +114,17 @@ fn look(seen: &mut BTreeMap<String, Seen>, line: &CommandLine) {
     }
 }
 
+/// As the kernel calls them.
+pub(super) fn names() -> BTreeSet<String> {
+    let entries = fs::read_dir(DISKS).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| !NO_DISKS.iter().any(|prefix| name.starts_with(prefix)))
+        .collect()
+}
+
 /// What the driver says of a disk; `None` if none of ours can be like that.
-fn geometry(name: &str) -> io::Result<Option<Disk>> {
+pub(super) fn geometry(name: &str) -> io::Result<Option<Disk>> {
     let folder = Path::new(DISKS).join(name);
     let number = |file: &str| -> io::Result<u64> {
         let text = fs::read_to_string(folder.join(file))?;
@@ -127,7 +140,8 @@ fn geometry(name: &str) -> io::Result<Option<Disk>> {
     Ok(Disk::new(sector_bytes, bytes / sector).ok())
 }
 
-fn read_copies(name: &str, disk: Disk) -> io::Result<Copies> {
+/// The copies of a disk's partition table, as far as they are like ours.
+pub(super) fn read_copies(name: &str, disk: Disk) -> io::Result<Copies> {
     let file = File::open(Path::new("/dev").join(name))?;
     let sector = disk.sector_bytes();
     let mut bytes = vec![0; sector * usize::try_from(disk.table_sectors()).unwrap_or_default()];
@@ -175,14 +189,22 @@ fn partition_name(disk: &str, number: u32) -> io::Result<String> {
 }
 
 impl Booted {
-    fn check(name: String, disk: Disk, copies: Copies) -> Result<Self, InitError> {
+    fn check(
+        name: String,
+        places: &'static [Place],
+        disk: Disk,
+        copies: Copies,
+    ) -> Result<Self, InitError> {
         let table = copies.table().expect("it had the GUID").clone();
-        table.check(disk).map_err(|error| InitError::Layout {
-            disk: name.clone(),
-            error,
-        })?;
+        table
+            .check(disk, places)
+            .map_err(|error| InitError::Layout {
+                disk: name.clone(),
+                error,
+            })?;
         Ok(Self {
             name,
+            places,
             disk,
             copies,
             table,
@@ -232,9 +254,14 @@ impl Booted {
             let disk = self.write_change()?;
             sys::read_partitions_again(&disk).map_err(InitError::during("partition table"))?;
         }
+        self.wait_for_partitions(watchdogs)
+    }
+
+    /// Waits until the kernel knows the disk's partitions. Writes nothing.
+    pub fn wait_for_partitions(&self, watchdogs: &mut Watchdogs) -> Result<(), InitError> {
         let until = Instant::now() + PARTITIONS_WITHIN;
-        for place in Place::ALL {
-            while let Err(error) = self.device(place) {
+        for place in self.places {
+            while let Err(error) = self.device(*place) {
                 if Instant::now() > until {
                     return Err(error);
                 }

@@ -1,10 +1,12 @@
-//! The device that checks every block of the root (dm-verity), by the device mapper's own calls.
+//! The device that checks every block of the root, or of what an installation stick brings
+//! (dm-verity), by the device mapper's own calls.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::PathBuf;
 
 use crate::boot::Verity;
+use crate::boot::verity::ChangedBlock;
 
 use super::sys;
 
@@ -20,16 +22,19 @@ const READ_ONLY: u32 = 1;
 const HEADER_BYTES: u32 = 312;
 const TARGET_BYTES: usize = 40;
 
-/// Sets the device up over `device` (`major:minor`) and returns its path. From here on a block that
-/// was changed restarts the machine when it is read.
-pub(super) fn open_root(verity: &Verity, device: &str) -> io::Result<PathBuf> {
+/// Sets the device up over `device` (`major:minor`) and returns its path.
+pub(super) fn open(verity: &Verity, device: &str, changed: ChangedBlock) -> io::Result<PathBuf> {
     let control = OpenOptions::new().read(true).write(true).open(CONTROL)?;
     let call = |command, mut message: Vec<u8>| -> io::Result<Vec<u8>> {
         sys::device_mapper(&control, command, &mut message)?;
         Ok(message)
     };
     call(DEV_CREATE, message(READ_ONLY, &[]))?;
-    let target = target(verity.sectors(), "verity", &verity.parameters(device));
+    let target = target(
+        verity.sectors(),
+        "verity",
+        &verity.parameters(device, changed),
+    );
     call(TABLE_LOAD, message(READ_ONLY, &target))?;
     // Of a device that was only just made, this is the end of its suspension.
     let answer = call(DEV_SUSPEND, message(0, &[]))?;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! mounts ─> modules ─> watchdogs ─> disks ─> mapper (dm-verity) ─> new root ─> volume ─> /sbin/init
+//!                                      └─> installer, if a stick was booted that is one
 //! ```
 //!
 //! Runs as process 1 out of the initramfs, which the boot loader has checked. Whatever fails before
@@ -15,6 +16,7 @@
 
 mod console;
 mod disks;
+mod installer;
 mod machine;
 mod mapper;
 mod modules;
@@ -28,16 +30,18 @@ use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::Command;
 use std::thread::sleep;
 
 use nix::sys::reboot::{RebootMode, reboot};
 
-use crate::boot::command_line::CommandLineError;
+use crate::boot::command_line::{CommandLineError, Start};
 use crate::boot::disk::DiskError;
 use crate::boot::modules::ModulesError;
 use crate::boot::table::{LayoutError, Place};
-use crate::boot::{CommandLine, Facts, Slot, System};
+use crate::boot::verity::ChangedBlock;
+use crate::boot::{CommandLine, Facts, Slot, System, Verity};
 use crate::domain::limits::RESTART_AFTER_FAILED_START;
 
 use console::complain;
@@ -124,10 +128,22 @@ fn bring_up() -> Result<Infallible, InitError> {
     };
     devices.look();
 
-    let mut disk = disks::find(&line, &mut devices)?;
-    let Devices { mut watchdogs, .. } = devices;
+    let disk = disks::find(&line, &mut devices)?;
+    match line.start {
+        Start::Slot(slot) => start(slot, &line.verity, disk, devices.watchdogs),
+        Start::Install => installer::run(&line.verity, &disk, &mut devices),
+    }
+}
+
+/// Brings a slot of `disk` up.
+fn start(
+    slot: Slot,
+    verity: &Verity,
+    mut disk: disks::Booted,
+    mut watchdogs: Watchdogs,
+) -> Result<Infallible, InitError> {
     disk.attach(&mut watchdogs)?;
-    open_root(&line, &disk)?;
+    open_root(slot, verity, &disk)?;
     if let Err(error) = disk.make_own() {
         // Works without, and the next start tries again; a table that was torn is mended there.
         complain(error);
@@ -135,14 +151,14 @@ fn bring_up() -> Result<Infallible, InitError> {
 
     mounts::name_places(&disk)?;
     mounts::leave(&Facts {
-        slot: line.slot,
+        slot,
         disk: disk.name().to_owned(),
         watchdogs: u32::try_from(watchdogs.count()).unwrap_or(u32::MAX),
     })?;
     for volume in [Volume::State, Volume::Data] {
         volume::open(volume, &disk, &mut watchdogs)?;
     }
-    machine::introduce(line.slot, disk.name(), watchdogs.count());
+    machine::introduce(slot, disk.name(), watchdogs.count());
     // Its time runs on until whoever comes next opens it again.
     drop(watchdogs);
     hand_over()
@@ -163,19 +179,29 @@ impl Devices {
     }
 }
 
-fn open_root(line: &CommandLine, disk: &disks::Booted) -> Result<(), InitError> {
-    let place = match line.slot {
+fn open_root(slot: Slot, verity: &Verity, disk: &disks::Booted) -> Result<(), InitError> {
+    let place = match slot {
         Slot::System(System::A) => Place::A,
         Slot::System(System::B) => Place::B,
         Slot::Recovery => Place::Recovery,
     };
-    let (has, needs) = (disk.bytes(place), line.verity.bytes());
+    let device = open_checked(place, verity, disk, ChangedBlock::Restarts)?;
+    mounts::switch_root(&device)
+}
+
+/// The device over the partition of `place` that gives out nothing but what was signed.
+fn open_checked(
+    place: Place,
+    verity: &Verity,
+    disk: &disks::Booted,
+    changed: ChangedBlock,
+) -> Result<PathBuf, InitError> {
+    let (has, needs) = (disk.bytes(place), verity.bytes());
     if needs > has {
         return Err(InitError::RootTooLong { place, has, needs });
     }
-    let device = mapper::open_root(&line.verity, &disk.device_number(place)?)
-        .map_err(InitError::during("dm-verity"))?;
-    mounts::switch_root(&device)
+    mapper::open(verity, &disk.device_number(place)?, changed)
+        .map_err(InitError::during("dm-verity"))
 }
 
 /// Becomes the checked root's own first program.
@@ -203,6 +229,10 @@ fn restart(why: &dyn Display) -> ! {
         "cannot start: {why}; restarting in {seconds} s"
     ));
     sleep(RESTART_AFTER_FAILED_START);
+    restart_now()
+}
+
+fn restart_now() -> ! {
     nix::unistd::sync();
     match reboot(RebootMode::RB_AUTOBOOT) {
         Ok(never) => match never {},

@@ -54,7 +54,7 @@ pub struct Write {
 /// the other and its header last, because GRUB looks at neither checksum nor backup: so whatever it
 /// finds there, the EFI partition's GUID is one of [`Copies::esps`].
 ///
-/// `disk` passed [`Table::check`] with the copy that counts.
+/// `disk` passed [`Table::check`] for an appliance with the copy that counts.
 pub fn change(disk: Disk, copies: &Copies, fresh: &mut dyn FnMut() -> Guid) -> Option<Change> {
     let mut table = copies.table()?.clone();
     if !table.guid.is_random() {

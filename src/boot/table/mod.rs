@@ -137,7 +137,7 @@ impl Partition {
     }
 }
 
-/// The partitions of an appliance.
+/// The partitions of an appliance, and of a stick that installs one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Place {
     /// Boot loader, kernels, environment block.
@@ -152,10 +152,12 @@ pub enum Place {
     State,
     /// What it keeps for people: store, keys, recordings, logs.
     Data,
+    /// On a stick: the image of an appliance's disk.
+    Installer,
 }
 
 impl Place {
-    /// All, in the order of the disk.
+    /// Those of an appliance, in the order of the disk.
     pub const ALL: [Self; 6] = [
         Self::Esp,
         Self::A,
@@ -164,6 +166,8 @@ impl Place {
         Self::State,
         Self::Data,
     ];
+    /// Those of an installation stick.
+    pub const STICK: [Self; 2] = [Self::Esp, Self::Installer];
 
     /// In [`super::facts::PLACES_FOLDER`].
     pub fn name(self) -> &'static str {
@@ -174,6 +178,7 @@ impl Place {
             Self::Recovery => "recovery",
             Self::State => "state",
             Self::Data => "data",
+            Self::Installer => "installer",
         }
     }
 
@@ -237,10 +242,10 @@ impl Table {
         }
     }
 
-    /// Whether every partition of an appliance is there, and `disk` is large enough for them.
-    pub fn check(&self, disk: Disk) -> Result<(), LayoutError> {
-        for place in Place::ALL {
-            self.find(place)?;
+    /// Whether every partition of `places` is there, and `disk` is large enough for all there are.
+    pub fn check(&self, disk: Disk, places: &[Place]) -> Result<(), LayoutError> {
+        for place in places {
+            self.find(*place)?;
         }
         let end = self.partitions.iter().flatten().map(|entry| entry.last);
         let needed = end.max().unwrap_or_default() + disk.table_sectors() + 1;

@@ -97,7 +97,7 @@ fn both_copies_of_an_image_are_read() {
     let copies = copies(&flashed(IMAGE_SECTORS));
     assert_eq!(copies.primary, Some(image()));
     assert_eq!(copies.backup, Some(image()));
-    assert_eq!(image().check(disk(IMAGE_SECTORS)), Ok(()));
+    assert_eq!(image().check(disk(IMAGE_SECTORS), &Place::ALL), Ok(()));
     let (number, state) = copies.table().unwrap().find(Place::State).unwrap();
     assert_eq!((number, state.first, state.sectors()), (5, 6_048, 1_000));
 }
@@ -160,15 +160,15 @@ fn a_disk_smaller_than_its_image_is_told_from_others() {
     let table = copies(&bytes)
         .primary
         .expect("the copy at the start is whole");
-    let error = table.check(disk(4_096)).unwrap_err();
+    let error = table.check(disk(4_096), &Place::ALL).unwrap_err();
     let text = error.to_string();
     assert!(
         text.starts_with("disk too small: it has 2 MiB, this image takes 4 MiB"),
         "{text}"
     );
     // To the last sector: the copy of the table behind the last partition has to fit.
-    assert!(table.check(disk(8_048 + 33)).is_ok());
-    assert!(table.check(disk(8_048 + 32)).is_err());
+    assert!(table.check(disk(8_048 + 33), &Place::ALL).is_ok());
+    assert!(table.check(disk(8_048 + 32), &Place::ALL).is_err());
 }
 
 #[test]
@@ -180,13 +180,13 @@ fn a_disk_without_our_partitions_is_none_of_ours() {
     assert!(!table.is_ours());
     let place = Place::Esp;
     assert_eq!(
-        table.check(disk(IMAGE_SECTORS)),
+        table.check(disk(IMAGE_SECTORS), &Place::ALL),
         Err(LayoutError::Missing { place })
     );
     let mut twice = image();
     twice.partitions[7] = twice.partitions[0];
     assert_eq!(
-        twice.check(disk(IMAGE_SECTORS)),
+        twice.check(disk(IMAGE_SECTORS), &Place::ALL),
         Err(LayoutError::Twice { place })
     );
 }
@@ -264,7 +264,7 @@ proptest! {
 
         let left = copies(&bytes);
         let table = left.table().expect("one copy is whole");
-        prop_assert_eq!(table.check(disk(sectors)), Ok(()));
+        prop_assert_eq!(table.check(disk(sectors), &Place::ALL), Ok(()));
         prop_assert_eq!(starts(table), starts(&image()));
         prop_assert!(left.esps().contains(&seen_by_grub(&bytes)), "cut before write {}", cut);
 
