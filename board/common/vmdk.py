@@ -95,14 +95,14 @@ def pack(image, output, capacity: int, name: str) -> None:
     size = os.fstat(image.fileno()).st_size
     if size > capacity * SECTOR:
         sys.exit(f"vmdk.py: the image has {size} bytes, the disk {capacity * SECTOR}")
-    content = hashlib.file_digest(image, "sha256").hexdigest()
+    content = hashlib.sha256()
 
     def sector() -> int:
         output.write(bytes(-output.tell() % SECTOR))
         return output.tell() // SECTOR
 
     output.write(header(capacity, DIRECTORY_AT_END))
-    output.write(descriptor(capacity, content, name))
+    # The descriptor comes here once the content is known.
     output.write(bytes(GRAIN - output.tell()))
     directory = [0] * -(-capacity // (GRAIN_SECTORS * TABLE_ENTRIES))
     table = [0] * TABLE_ENTRIES
@@ -121,7 +121,9 @@ def pack(image, output, capacity: int, name: str) -> None:
             current = number // TABLE_ENTRIES
         table[number % TABLE_ENTRIES] = sector()
         packed = zlib.compress(grain, 6)
-        output.write(struct.pack("<QI", number * GRAIN_SECTORS, len(packed)) + packed)
+        packed = struct.pack("<QI", number * GRAIN_SECTORS, len(packed)) + packed
+        content.update(packed)
+        output.write(packed)
         sector()
     close_table(current)
 
@@ -131,6 +133,8 @@ def pack(image, output, capacity: int, name: str) -> None:
     output.write(packed)
     sector()
     output.write(marker(FOOTER, 1) + header(capacity, at) + marker(END, 0))
+    output.seek(SECTOR)
+    output.write(descriptor(capacity, content.hexdigest(), name))
 
 
 def main() -> None:

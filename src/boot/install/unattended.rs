@@ -2,7 +2,7 @@
 
 use crate::domain::limits::UNATTENDED_BYTES_MAX;
 
-use super::{Holds, Offer, Unsuitable};
+use super::{Holds, Offer, Unsuitable, plain};
 
 /// What the file `jumpgate/install-unattended` on the stick's EFI partition asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +68,8 @@ pub enum Undecided {
 }
 
 impl Unattended {
-    /// Reads the file. Blanks and line ends around a serial number are nobody's.
+    /// Reads the file. A serial number is compared as it is shown in the list of disks, so blanks
+    /// around it do not count.
     pub fn decode(bytes: &[u8]) -> Result<Self, UnattendedError> {
         let found = bytes.len();
         if found > UNATTENDED_BYTES_MAX {
@@ -78,7 +79,7 @@ impl Unattended {
         match text.trim_ascii() {
             "" | "only" => Ok(Self::Only),
             serial if serial.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) => {
-                Ok(Self::Serial(serial.to_owned()))
+                Ok(Self::Serial(plain(serial)))
             }
             _ => Err(UnattendedError::Text),
         }
@@ -163,7 +164,7 @@ mod tests {
         for (file, asked) in [
             ("", Unattended::Only),
             ("only\r\n", Unattended::Only),
-            (" SN 1-x \n", serial("SN 1-x")),
+            (" SN  1-x \n", serial("SN 1-x")),
             ("Only", serial("Only")),
         ] {
             assert_eq!(Unattended::decode(file.as_bytes()), Ok(asked), "{file:?}");
