@@ -5,7 +5,8 @@ Usage: ova.py DISK.vmdk OUTPUT.ova --name N --version V --cpus C --memory-mib M 
 
 The same input gives the same bytes; T (seconds since 1970) is the time of everything inside. Format:
 DMTF DSP0243 1.1.0: descriptor, manifest, then the files in the order of its References, as USTAR.
-The machine has EFI firmware, one disk on a SATA controller and one network card.
+The manifest has SHA-256 as in 2.0, which importers of 1.1.0 take as well. The machine has EFI
+firmware, one disk on a SATA controller and one network card.
 """
 
 import argparse
