@@ -117,7 +117,7 @@ impl fmt::Display for Holds {
     /// What stands after "holds".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nothing => f.write_str("nothing"),
+            Self::Nothing => f.write_str("nothing at its start"),
             Self::Appliance { is_in_use: true } => f.write_str("a Jumpgate appliance in use"),
             Self::Appliance { is_in_use: false } => {
                 f.write_str("a Jumpgate appliance that was never started")
