@@ -11,6 +11,7 @@ mod support;
 mod contents;
 mod fallback;
 mod hardware;
+mod installer;
 mod life;
 mod network;
 mod power;
