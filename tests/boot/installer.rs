@@ -112,6 +112,7 @@ fn a_disk_that_was_confirmed_gets_the_appliance_and_starts_from_it() {
 
 #[test]
 fn a_stick_that_was_told_to_installs_on_the_only_disk_but_never_over_an_appliance_in_use() {
+    only_nightly!();
     let disk = used(2_048);
     let mut machine = Machine::start(&stick(Some("only\r\n")), &beside(&[&disk]));
     installs(&mut machine);
@@ -150,6 +151,7 @@ fn of_two_disks_the_one_with_the_serial_number_is_written_and_without_one_none()
 
 #[test]
 fn a_disk_that_is_too_small_and_a_second_stick_are_left_alone() {
+    only_nightly!();
     let (small, second) = (used(512), stick(None));
     let before = [small.hash(), second.hash()];
     let mut machine = Machine::start(&stick(Some("")), &beside(&[&small, &second]));

@@ -10,6 +10,7 @@ mod support;
 
 mod contents;
 mod fallback;
+mod formats;
 mod hardware;
 mod installer;
 mod life;

@@ -34,6 +34,14 @@ impl Disk {
         disk
     }
 
+    /// A virtual machine's, from another format.
+    pub fn virtual_one(image: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Self { folder };
+        std::os::unix::fs::symlink(image, disk.raw()).unwrap();
+        disk
+    }
+
     /// As it was before a machine ran.
     pub fn raw(&self) -> PathBuf {
         self.file("disk.img")

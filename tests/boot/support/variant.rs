@@ -53,7 +53,9 @@ impl Variant {
             .env("JUMPGATE_BACKEND", image.release("backend"))
             .env("JUMPGATE_KEYS", Image::keys());
         run(&mut compose);
-        fs::remove_file(folder.path().join("appliance.img")).unwrap();
+        for name in ["appliance.img", "installer.img"] {
+            fs::remove_file(folder.path().join(name)).unwrap();
+        }
         Self { folder }
     }
 
