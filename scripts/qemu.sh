@@ -23,3 +23,14 @@ packages_exactly() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install --yes --quiet --no-install-recommends --allow-downgrades "$@" >&2
 }
+
+# Adds a TPM 2.0 to `qemu`, and its process to `started`. Its state goes with the folder `work`.
+add_tpm() {
+  # shellcheck disable=SC2154 # The calling script's.
+  swtpm socket --tpm2 --tpmstate "dir=$work" --ctrl "type=unixio,path=$work/tpm" --terminate &
+  started+=("$!")
+  until [[ -S $work/tpm ]]; do kill -0 "${started[-1]}" 2>/dev/null || die "swtpm ended" && sleep 0.1; done
+  # shellcheck disable=SC2054 # The commas are QEMU's.
+  qemu+=(-chardev "socket,id=tpm,path=$work/tpm" -tpmdev emulator,id=tpm,chardev=tpm
+    -device tpm-crb,tpmdev=tpm)
+}
