@@ -3,6 +3,9 @@
 
 # Our Rust is newer than the 1.88 of this Buildroot: the version that Cargo.toml asks for.
 override RUST_BIN_VERSION = 1.95.0
+# Large, and only its standard library ends in the image (licences: Apache-2.0 or MIT).
+override RUST_BIN_REDISTRIBUTE = NO
+override HOST_RUST_BIN_REDISTRIBUTE = NO
 
 # Everything that the fragments do not name is off. Without this, Kconfig fills in its own defaults.
 override LINUX_KCONFIG_DEFCONFIG = \
@@ -40,6 +43,8 @@ override E2FSPROGS_DEPENDENCIES = host-pkgconf util-linux
 define JUMPGATE_OF_THIS_MACHINE
 $(1)_OVERRIDE_SRCDIR = $(BR2_EXTERNAL_JUMPGATE_PATH)/configs
 override HOST_$(1)_DEPENDENCIES =
+override HOST_$(1)_REDISTRIBUTE = NO
+override HOST_$(1)_LICENSE_FILES =
 override HOST_$(1)_AUTORECONF = NO
 override HOST_$(1)_CONFIGURE_CMDS = :
 override HOST_$(1)_BUILD_CMDS = :
@@ -54,8 +59,5 @@ $(eval $(call JUMPGATE_OF_THIS_MACHINE,KMOD,kmod))
 $(eval $(call JUMPGATE_OF_THIS_MACHINE,PATCHELF,patchelf))
 $(eval $(call JUMPGATE_OF_THIS_MACHINE,PKGCONF,pkgconf))
 $(eval $(call JUMPGATE_OF_THIS_MACHINE,FAKEROOT,fakeroot))
-# Buildroot wants 1.35 for archives that it packs itself, and packs none here.
-TAR = tar
-BR2_TAR_HOST_DEPENDENCY =
 
 endif

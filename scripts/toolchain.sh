@@ -6,8 +6,8 @@
 toolchain_prefix=x86_64-jumpgate-linux-gnu
 # They run here, with the libraries that Debian's own compiler needs (gcc-12 and binutils).
 toolchain_tools=(gcc-12 cpp-12 binutils-x86-64-linux-gnu libgcc-12-dev)
-# They are compiled against, and partly end in the image. Neither libcrypt nor C++ nor OpenMP:
-# Buildroot would want to be told that they are there, and nothing here uses them.
+# They are compiled against, and partly end in the image. Neither libcrypt nor C++ nor OpenMP
+# (libgomp): Buildroot would want to be told that they are there, and nothing here uses them.
 toolchain_sysroot=(libc6 libc6-dev linux-libc-dev libgcc-s1)
 
 toolchain_make() {
@@ -23,6 +23,7 @@ toolchain_make() {
   (cd "$toolchain/download" && apt-get download --quiet=2 $wanted)
   toolchain_unpack "$toolchain" "${toolchain_tools[@]}"
   toolchain_unpack "$toolchain/sysroot" "${toolchain_sysroot[@]}"
+  rm "$toolchain"/usr/lib/gcc/x86_64-linux-gnu/12/libgomp.*
   (cd "$toolchain/download" && sha256sum ./*.deb) >"$toolchain/packages.sha256"
   toolchain_flatten "$toolchain/sysroot"
   toolchain_commands "$toolchain"
@@ -37,7 +38,7 @@ toolchain_unpack() {
   for name in "${@:2}"; do
     dpkg-deb --extract "$sources/toolchain/download/${name}"_*.deb "$folder"
   done
-  rm --recursive --force "${folder:?}/usr/share"
+  rm --recursive --force "${folder:?}"/{etc,usr/share}
 }
 
 # Buildroot knows lib and usr/lib, not Debian's folders for each architecture below them.

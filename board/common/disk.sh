@@ -13,7 +13,9 @@ make_loader() {
   tar --create --format=ustar --sort=name --owner=0 --group=0 --numeric-owner --mode=0644 \
     --mtime="@$JUMPGATE_BUILT" --directory="$work/memdisk" --file="$work/memdisk.tar" boot/grub/grub.cfg
   # Without a shim: the firmware knows our key. Its checks are replaced by those with --pubkey.
-  grub-mkimage --format=x86_64-efi --output="$work/loader" --prefix='(memdisk)/boot/grub' \
+  # Buildroot has a GRUB of its own; scripts/image-buildroot.sh says where.
+  "${JUMPGATE_GRUB_MKIMAGE:-grub-mkimage}" --format=x86_64-efi \
+    ${JUMPGATE_GRUB_MODULES:+--directory="$JUMPGATE_GRUB_MODULES"} --output="$work/loader" --prefix='(memdisk)/boot/grub' \
     --memdisk="$work/memdisk.tar" --pubkey="$keys/boot.pub" --disable-shim-lock "${modules[@]}"
   sign_for_firmware "$work/loader" "$2"
 }

@@ -8,6 +8,8 @@ JUMPGATE_PROGRAMS_SITE = $(BR2_EXTERNAL_JUMPGATE_PATH)/..
 JUMPGATE_PROGRAMS_SITE_METHOD = local
 JUMPGATE_PROGRAMS_LICENSE = Apache-2.0
 JUMPGATE_PROGRAMS_LICENSE_FILES = LICENSE
+# Legal information would pack this whole folder, with all that runs have left in it.
+JUMPGATE_PROGRAMS_REDISTRIBUTE = NO
 # What cargo and runs leave, Buildroot's own output among it: this copy lands inside the latter.
 # Neither does a change of what only the image is made with need the programs built anew.
 JUMPGATE_PROGRAMS_OVERRIDE_SRCDIR_RSYNC_EXCLUSIONS = \

@@ -1,0 +1,24 @@
+# shellcheck shell=bash
+# What goes with a firmware image by law and by custom: licences, sources, list of components.
+# To source from scripts/image-buildroot.sh, with its variables.
+# shellcheck disable=SC2154 # Those.
+
+# Makes OUTPUT/legal-info (licences, and the sources that have to be passed on) and
+# OUTPUT/sbom.cdx.json (every component with version, licence and origin).
+buildroot_legal() {
+  local schema=$BR2_DL_DIR/cyclonedx/spdx-1.6.schema.json
+  "${buildroot_make[@]}" legal-info >>"$build/log" 2>&1 || { tail --lines=40 "$build/log" && exit 1; }
+  rm --recursive --force "$output/legal-info"
+  cp --archive --link "$build/legal-info" "$output/"
+  # Buildroot would fetch the names of all licences from the network. These occur.
+  mkdir --parents "${schema%/*}"
+  cat >"$schema" <<<'{"enum": ["Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "GPL-2.0", "GPL-2.0+",
+    "GPL-3.0+", "ISC", "LGPL-2.0+", "LGPL-2.1", "LGPL-2.1+", "MIT", "Zlib"]}'
+  "${buildroot_make[@]}" --silent show-info >"$build/show-info.json"
+  "$buildroot/utils/generate-cyclonedx" --project-name jumpgate --project-version "$JUMPGATE_VERSION" \
+    --in-file "$build/show-info.json" --out-file "$build/components.json"
+  (cd "$build/build/jumpgate-programs-custom" && cargo metadata --format-version 1 --offline --locked \
+    --filter-platform x86_64-unknown-linux-gnu) >"$build/crates.json"
+  buildroot/sbom "$build/components.json" "$build/crates.json" Cargo.lock \
+    ${sources:+"$sources/toolchain/packages"} >"$output/sbom.cdx.json"
+}
