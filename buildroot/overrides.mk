@@ -41,6 +41,7 @@ override E2FSPROGS_DEPENDENCIES = host-pkgconf util-linux
 # Tools of the building machine: only used while building, and Debian's sources of them need more
 # tools to be built. $(1): package, $(2): its programs.
 define JUMPGATE_OF_THIS_MACHINE
+override $(1)_VERSION = of-this-machine
 $(1)_OVERRIDE_SRCDIR = $(BR2_EXTERNAL_JUMPGATE_PATH)/configs
 override HOST_$(1)_DEPENDENCIES =
 override HOST_$(1)_REDISTRIBUTE = NO

@@ -17,7 +17,7 @@ buildroot_legal() {
   "${buildroot_make[@]}" --silent show-info >"$build/show-info.json"
   "$buildroot/utils/generate-cyclonedx" --project-name jumpgate --project-version "$JUMPGATE_VERSION" \
     --in-file "$build/show-info.json" --out-file "$build/components.json"
-  (cd "$build/build/jumpgate-programs-custom" && cargo metadata --format-version 1 --offline --locked \
+  (cd "$build/build/jumpgate-programs" && cargo metadata --format-version 1 --offline --locked \
     --filter-platform x86_64-unknown-linux-gnu) >"$build/crates.json"
   buildroot/sbom "$build/components.json" "$build/crates.json" Cargo.lock \
     ${sources:+"$sources/toolchain/packages"} >"$output/sbom.cdx.json"
