@@ -15,7 +15,9 @@ buildroot_legal() {
   cat >"$schema" <<<'{"enum": ["Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "GPL-2.0", "GPL-2.0+",
     "GPL-3.0+", "ISC", "LGPL-2.0+", "LGPL-2.1", "LGPL-2.1+", "MIT", "Zlib"]}'
   "${buildroot_make[@]}" --silent show-info >"$build/show-info.json"
-  "$buildroot/utils/generate-cyclonedx" --project-name jumpgate --project-version "$JUMPGATE_VERSION" \
+  # It asks Buildroot for its version, and that must not leave anything in Buildroot's own folder.
+  PYTHONDONTWRITEBYTECODE=1 MAKEFLAGS="-- O=$build" "$buildroot/utils/generate-cyclonedx" \
+    --project-name jumpgate --project-version "$JUMPGATE_VERSION" \
     --in-file "$build/show-info.json" --out-file "$build/components.json"
   (cd "$build/build/jumpgate-programs" && cargo metadata --format-version 1 --offline --locked \
     --filter-platform x86_64-unknown-linux-gnu) >"$build/crates.json"
