@@ -3,11 +3,14 @@
 # To source from post-image.sh, in its folder and with its variables.
 # shellcheck disable=SC2154 # Those.
 
-# For the boot loader. Repeatable: nothing random is in such a signature, and its time is ours.
+# For the boot loader. Repeatable: nothing random is in such a signature, and its time is the
+# commit's, or the key's if that is younger: before it was made it signs nothing.
 sign_for_loader() {
-  local file
+  local file time
+  time=$(gpg --quiet --batch --list-keys --with-colons |
+    awk -F: -v built="$JUMPGATE_BUILT" '$1 == "pub" { print ($6 > built ? $6 : built); exit }')
   for file; do
-    gpg --quiet --batch --yes --faked-system-time "$JUMPGATE_BUILT!" --digest-algo SHA512 \
+    gpg --quiet --batch --yes --faked-system-time "$time!" --digest-algo SHA512 \
       --detach-sign --output "$file.sig" "$file"
   done
 }
