@@ -79,7 +79,7 @@ impl Start {
         // Of the kernel's lines this is shown at any level, with the time since its first one.
         machine.says("watchdog did not stop!");
         let handed_over = began.elapsed().as_secs_f64();
-        let since = machine.number_before("] watchdog: watchdog0: watchdog did not stop");
+        let since = machine.number_before("] watchdog: ");
         let kernel = handed_over - since;
         machine.serves();
         let page = began.elapsed().as_secs_f64();

@@ -1,5 +1,6 @@
 //! Pages of an appliance, asked for from outside.
 
+use std::thread;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -10,6 +11,11 @@ use super::tls::{connector, name};
 
 /// Status and body of a page; `None` if nobody answers yet.
 pub fn get(port: u16, path: &str) -> Option<(u16, String)> {
+    // The bench calls this from where another runtime is at work.
+    thread::scope(|scope| scope.spawn(|| wait(port, path)).join().unwrap())
+}
+
+fn wait(port: u16, path: &str) -> Option<(u16, String)> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
