@@ -51,14 +51,20 @@ impl Password {
     }
 }
 
-/// Whether `typed` is the password behind the PHC string `stored`. As slow as hashing.
-pub fn matches(typed: &str, stored: &str) -> bool {
-    typed.len() <= PASSWORD_BYTES_MAX
-        && PasswordHash::new(stored).is_ok_and(|hash| {
-            argon2::Argon2::default()
-                .verify_password(typed.as_bytes(), &hash)
-                .is_ok()
-        })
+/// Whether `typed` is the password behind the PHC string `stored`. As slow as hashing, also for a
+/// name that nobody has (`None`), so that time does not tell which names exist.
+pub fn matches(typed: &str, stored: Option<&str>) -> bool {
+    if typed.len() > PASSWORD_BYTES_MAX {
+        return false;
+    }
+    let argon2 = argon2::Argon2::default();
+    let Some(stored) = stored else {
+        let hashed = argon2.hash_password_with_salt(typed.as_bytes(), &[0; 16]);
+        std::hint::black_box(hashed.is_ok());
+        return false;
+    };
+    PasswordHash::new(stored)
+        .is_ok_and(|hash| argon2.verify_password(typed.as_bytes(), &hash).is_ok())
 }
 
 #[cfg(test)]
@@ -69,9 +75,10 @@ mod tests {
     fn only_the_password_that_was_hashed_matches() {
         let hash = Password::new("correct horse").unwrap().hash([7; 16]);
         assert!(hash.starts_with("$argon2id$"), "{hash}");
-        assert!(matches("correct horse", &hash));
-        assert!(!matches("Correct horse", &hash));
-        assert!(!matches("correct horse", "not a hash"));
+        assert!(matches("correct horse", Some(&hash)));
+        assert!(!matches("Correct horse", Some(&hash)));
+        assert!(!matches("correct horse", Some("not a hash")));
+        assert!(!matches("correct horse", None));
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! The kernel's modules that it takes to reach the disk and to work on this machine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use nix::errno::Errno;
 use nix::kmod::{ModuleInitFlags, finit_module};
@@ -17,6 +20,9 @@ use super::console::complain;
 const LIST: &str = "/modules.list";
 /// Below it a folder for each kind of bus, with a link for each device.
 const BUSES: &str = "/sys/bus";
+/// Purposes that are loaded at the same time: while one driver waits for its device, the signature
+/// of another is checked. More than two gain nothing.
+const AT_ONCE: usize = 2;
 
 /// The list, and what of it was loaded.
 pub(super) struct Modules {
@@ -48,26 +54,42 @@ impl Modules {
     /// A module that does not load is no failure by itself: what needs it will fail and say so.
     pub fn load(&mut self) {
         while !self.list.is_empty() {
-            let devices = modaliases();
-            if devices == self.devices {
+            let mut new = modaliases();
+            new.retain(|device| !self.devices.contains(device));
+            if new.is_empty() {
                 return;
             }
-            self.load_for(&devices);
-            self.devices = devices;
+            self.load_for(&new);
+            self.devices.append(&mut new);
         }
     }
 
     fn load_for(&mut self, devices: &BTreeSet<String>) {
         let all = purposes(&self.list).unwrap_or_default();
         let needed = all.iter().filter(|purpose| purpose.is_needed(devices));
-        for path in needed.flat_map(|purpose| &purpose.paths) {
-            if !self.loaded.insert((*path).to_owned()) {
-                continue;
+        let needed: Vec<_> = needed.collect();
+        let paths = needed.iter().flat_map(|purpose| &purpose.paths).copied();
+        // Whoever needs a module that the other one is loading waits for it.
+        let new: BTreeMap<&str, OnceLock<()>> = paths
+            .filter(|path| !self.loaded.contains(*path))
+            .map(|path| (path, OnceLock::new()))
+            .collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some(purpose) = needed.get(next.fetch_add(1, Ordering::Relaxed)) {
+                for path in &purpose.paths {
+                    if let Some(once) = new.get(path) {
+                        once.get_or_init(|| load_or_complain(path));
+                    }
+                }
             }
-            if let Err(error) = load(path) {
-                complain(format_args!("module {path}: {error}"));
+        };
+        thread::scope(|scope| {
+            for _ in 0..AT_ONCE {
+                scope.spawn(work);
             }
-        }
+        });
+        self.loaded.extend(new.into_keys().map(str::to_owned));
     }
 }
 
@@ -80,6 +102,12 @@ fn modaliases() -> BTreeSet<String> {
         .filter_map(|device| fs::read_to_string(device.path().join("modalias")).ok())
         .map(|text| text.trim().to_owned())
         .collect()
+}
+
+fn load_or_complain(path: &str) {
+    if let Err(error) = load(path) {
+        complain(format_args!("module {path}: {error}"));
+    }
 }
 
 fn load(path: &str) -> io::Result<()> {

@@ -35,10 +35,11 @@ mod support;
 mod time_servers;
 mod watchdog;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::mount::{MsFlags, mount};
@@ -276,6 +277,7 @@ fn serve(
         note(&error.to_string());
     }
     let programs = Programs::find(&arguments, &state, &ports, Mode::Root)?;
+    warm(&programs);
     let tool = arguments
         .programs()
         .map_err(system("find the programs"))?
@@ -367,6 +369,19 @@ fn serve(
     // Nothing may be open on the data partition when it is unmounted.
     journal::close();
     Ok((end, watchdogs))
+}
+
+/// Reads the programs while the network comes up. To unpack them and to check their blocks takes as
+/// long as an address does; once they are started they are in memory.
+fn warm(programs: &Programs) {
+    let files = [&programs.relay, &programs.web].map(|program| program.file.clone());
+    thread::spawn(move || {
+        for path in files {
+            // Whoever starts it says what is wrong with it.
+            let file = File::open(path);
+            drop(file.and_then(|mut file| io::copy(&mut file, &mut io::sink())));
+        }
+    });
 }
 
 /// A link by which another program starts `tool` as its event program.
