@@ -7,6 +7,8 @@ use crate::support::{Disk, Image, Machine, Setup, page, run};
 
 /// Nothing else on the disk reads like this.
 const CANARY: &str = "Qx7canaryVb2";
+/// Of the base system, without connections.
+const MEMORY_MIB_MAX: f64 = 128.0;
 
 #[test]
 fn a_flashed_disk_becomes_an_appliance_that_serves_a_session_and_forgets_it_when_it_is_reset() {
@@ -27,6 +29,12 @@ fn a_flashed_disk_becomes_an_appliance_that_serves_a_session_and_forgets_it_when
     let screen = machine.shows("Serving. 0 sessions run");
     assert_eq!(fingerprint(&screen), first, "the certificate stays");
     assert!(!screen.contains("/login/setup"), "it was set up: {screen}");
+    machine.press("4");
+    machine.shows("in use;");
+    let memory_mib = machine.number_before("in use;");
+    assert!(memory_mib <= MEMORY_MIB_MAX, "{memory_mib} MiB in use");
+    machine.press("\x1b");
+    machine.shows("Serving. ");
     reset(&mut machine);
     let screen = machine.shows("/login/setup");
     assert_ne!(fingerprint(&screen), first, "a new certificate");
