@@ -6,6 +6,7 @@ use std::process::Command;
 
 use jumpgate::boot::System;
 use jumpgate::boot::table::Place;
+use jumpgate::domain::limits::TRIES;
 
 use crate::only_nightly;
 use crate::support::image::top;
@@ -27,7 +28,7 @@ fn updated(change: impl FnOnce(&Path)) -> Disk {
 }
 
 /// The other slot serves, and nobody has touched anything.
-fn falls_back(machine: &mut Machine) {
+fn falls_back(machine: &mut Machine<'_>) {
     machine.says("Slot a: version");
     machine.serves();
     let screen = machine.shows("Serving. ");
@@ -153,13 +154,20 @@ fn a_version_whose_programs_keep_crashing_uses_up_its_tries_and_the_other_slot_s
         fs::copy(root.join("sbin/e2fsck"), &web).unwrap();
     });
     let mut machine = Machine::start(&disk, &Setup::default());
-    for _ in 0..3 {
+    for _ in 0..TRIES {
         machine.says("Slot b: version");
-        machine.shows("FAILING");
     }
     falls_back(&mut machine);
+    let tries = machine.times_said("Slot b: version");
+    assert_eq!(tries, usize::from(TRIES));
+    assert!(
+        !machine.has_said("Kernel panic"),
+        "nobody else restarted it"
+    );
     machine.unplug();
-    assert!(!disk.environment().is_good(System::B));
+    let environment = disk.environment();
+    assert!(!environment.is_good(System::B));
+    assert_eq!(environment.tries_left(System::B), 0);
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn is_installed(disk: &Path) -> bool {
     compare.arg(image).arg(disk).status().unwrap().success()
 }
 
-fn installs(machine: &mut Machine) {
+fn installs(machine: &mut Machine<'_>) {
     machine.says("Writing: 100 %");
     machine.says("Reading back: 100 %");
     machine.says("every byte was read back and compared");
@@ -114,7 +114,8 @@ fn a_disk_that_was_confirmed_gets_the_appliance_and_starts_from_it() {
 fn a_stick_that_was_told_to_installs_on_the_only_disk_but_never_over_an_appliance_in_use() {
     only_nightly!();
     let disk = used(2_048);
-    let mut machine = Machine::start(&stick(Some("only\r\n")), &beside(&[&disk]));
+    let stick_for_it = stick(Some("only\r\n"));
+    let mut machine = Machine::start(&stick_for_it, &beside(&[&disk]));
     installs(&mut machine);
     assert!(!machine.has_said("Which disk?") && !machine.has_said("Type yes"));
     machine.unplug();
@@ -123,7 +124,8 @@ fn a_stick_that_was_told_to_installs_on_the_only_disk_but_never_over_an_applianc
     machine.serves();
     machine.unplug();
     let before = disk.hash();
-    let mut machine = Machine::start(&stick(Some("")), &beside(&[&disk]));
+    let stick_for_any = stick(Some(""));
+    let mut machine = Machine::start(&stick_for_any, &beside(&[&disk]));
     machine.says("Not installed unattended: disk vdb holds an appliance in use");
     machine.says("No disk was touched");
     machine.says("Which disk?");
@@ -137,12 +139,14 @@ fn of_two_disks_the_one_with_the_serial_number_is_written_and_without_one_none()
     let disks = [used(2_048), used(2_048)];
     let before = [disks[0].hash(), disks[1].hash()];
     let setup = beside(&[&disks[0], &disks[1]]);
-    let mut machine = Machine::start(&stick(Some("")), &setup);
+    let stick_for_any = stick(Some(""));
+    let mut machine = Machine::start(&stick_for_any, &setup);
     machine.says("Not installed unattended: disks vdb, vdc can all take the appliance");
     machine.says("Which disk?");
     machine.unplug();
     assert_eq!([disks[0].hash(), disks[1].hash()], before);
-    let mut machine = Machine::start(&stick(Some("DISK2\n")), &setup);
+    let stick_for_one = stick(Some("DISK2\n"));
+    let mut machine = Machine::start(&stick_for_one, &setup);
     installs(&mut machine);
     machine.unplug();
     assert_eq!(disks[0].hash(), before[0]);
@@ -154,7 +158,8 @@ fn a_disk_that_is_too_small_and_a_second_stick_are_left_alone() {
     only_nightly!();
     let (small, second) = (used(512), stick(None));
     let before = [small.hash(), second.hash()];
-    let mut machine = Machine::start(&stick(Some("")), &beside(&[&small, &second]));
+    let stick = stick(Some(""));
+    let mut machine = Machine::start(&stick, &beside(&[&small, &second]));
     machine.says("Not installed unattended: no disk of this machine can take the appliance");
     machine.says("cannot be used: too small: the appliance takes 1.2 GB");
     machine.says("cannot be used: an installation stick");
@@ -169,7 +174,8 @@ fn a_disk_that_is_too_small_and_a_second_stick_are_left_alone() {
 #[test]
 fn a_stick_without_any_disk_beside_it_says_so() {
     only_nightly!();
-    let mut machine = Machine::start(&stick(None), &Setup::default());
+    let stick = stick(None);
+    let mut machine = Machine::start(&stick, &Setup::default());
     machine.says("Disks of this machine, other than the stick");
     machine.says("none");
     machine.says("No disk of this machine can take the appliance. Attach one");
@@ -203,7 +209,8 @@ fn a_disk_that_cannot_be_written_is_named_and_does_not_start() {
         qemu: vec!["-drive".into(), drive, "-device".into(), device],
         ..Setup::default()
     };
-    let mut machine = Machine::start(&stick(Some("")), &setup);
+    let stick = stick(Some(""));
+    let mut machine = Machine::start(&stick, &setup);
     machine.says("Disk vdb cannot be written, at MiB 200");
     machine.says("Nothing is installed: the disk was erased and does not start");
     machine.unplug();

@@ -67,7 +67,7 @@ fn first_start(disk: &Disk, setup: &Setup) -> String {
 }
 
 /// The people of `tests/browser`, in front of this machine.
-fn supports_somebody(machine: &Machine, screen: &str, model: &str) {
+fn supports_somebody(machine: &Machine<'_>, screen: &str, model: &str) {
     let token: String = after(screen, "token=").chars().take(32).collect();
     let url = format!("https://localhost:{}", machine.https());
     let booted = serde_json::json!({
@@ -84,7 +84,7 @@ fn supports_somebody(machine: &Machine, screen: &str, model: &str) {
     run(&mut browser);
 }
 
-fn switch_off(mut machine: Machine) {
+fn switch_off(mut machine: Machine<'_>) {
     machine.press("6");
     machine.shows("presses the machine's power button");
     // The first choice is to go back.
@@ -92,7 +92,7 @@ fn switch_off(mut machine: Machine) {
     assert!(machine.is_off().success());
 }
 
-fn reset(machine: &mut Machine) {
+fn reset(machine: &mut Machine<'_>) {
     machine.press("8");
     machine.shows("type this machine's serial number");
     machine.press("SN-000001\r");

@@ -52,7 +52,7 @@ fn without_dhcp_the_console_says_what_to_do_and_with_an_address_only_80_and_443_
 }
 
 /// By the console's menu.
-fn give_address(machine: &mut Machine) {
+fn give_address(machine: &mut Machine<'_>) {
     machine.press("1");
     machine.shows("< DHCP >");
     // Right: a fixed address; down: the address and the gateway.

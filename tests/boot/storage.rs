@@ -77,7 +77,16 @@ fn fill(disk: &Disk) {
     let folder = tempfile::tempdir().unwrap();
     let large = folder.path().join("large");
     fs::write(&large, b"full ".repeat(usize::try_from(size).unwrap() / 5)).unwrap();
+    let system = format!("{}?offset={start}", disk.raw().display());
+    // What is still in the journal would be written over it at the next start.
+    let replayed = Command::new("/sbin/e2fsck").args(["-fy", &system]).status();
+    assert!(matches!(replayed.unwrap().code(), Some(0 | 1)));
     let mut write = Command::new("/sbin/debugfs");
     write.args(["-w", "-R", &format!("write {} large", large.display())]);
-    run(write.arg(format!("{}?offset={start}", disk.raw().display())));
+    run(write.arg(&system));
+    let header = run(Command::new("/sbin/dumpe2fs").args(["-h", &system]));
+    let free = header
+        .lines()
+        .find_map(|line| line.strip_prefix("Free blocks:"));
+    assert_eq!(free.map(str::trim), Some("0"));
 }

@@ -2,7 +2,8 @@
 //!
 //! A machine's own clock may say anything: 1970 with an empty battery, 2040 after a slip in the
 //! firmware's menu. No time before the [`Clock::floor`] is right: when the running version was
-//! built, or when a time server last agreed. What nobody but the machine's own clock says is never
+//! built, or when a time server last agreed; and no time that is [`CLOCK_AHEAD_MAX`] after it, which
+//! is how firmware shows a year that it does not have. What nobody but the machine's own clock says is never
 //! written down, so a wrong clock is wrong until a time server answers and no longer. A server that
 //! agrees on a time before the floor is believed too (what was written down then came from one that
 //! lied), unless that is before the version was built, which nobody can be right about.
@@ -22,6 +23,8 @@ use crate::domain::{Moment, Now, Stamp};
 /// Holds what time servers last agreed on, in seconds since 1970.
 const FILE: &str = "clock";
 const DECADE_SECONDS: i64 = 10 * 365 * 24 * 60 * 60;
+/// In milliseconds.
+const CLOCK_AHEAD_MAX: i64 = DECADE_SECONDS * 1_000;
 
 /// How far the machine's clock can be trusted.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +60,8 @@ impl Clock {
             source: ClockSource::Hardware,
             kept: None,
         };
-        if now >= clock.floor() {
+        let ahead = now.0.saturating_sub(clock.floor().0);
+        if (0..=CLOCK_AHEAD_MAX).contains(&ahead) {
             return (clock, None);
         }
         clock.source = ClockSource::Floor;
@@ -175,13 +179,26 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_a_decade_ahead_of_the_floor_is_set_to_it() {
+        for (ahead, set) in [(10 * YEAR, None), (10 * YEAR + 1, Some(BUILT))] {
+            let (clock, found) = Clock::new(BUILT, None, Stamp(BUILT.0 + ahead));
+            assert_eq!(found, set);
+            let is_guess = clock.facts().source == ClockSource::Floor;
+            assert_eq!(is_guess, set.is_some());
+        }
+        let (_, set) = Clock::new(BUILT, Some(LATER), Y2040);
+        assert_eq!(set, Some(LATER));
+    }
+
+    #[test]
     fn a_wrong_clock_once_does_not_poison_the_floor() {
-        // The machine thinks it is 2040, and nobody confirms it.
-        let (mut clock, set) = Clock::new(BUILT, None, Y2040);
+        // The machine thinks it is six years later, and nobody confirms it.
+        let wrong = Stamp(BUILT.0 + 6 * YEAR);
+        let (mut clock, set) = Clock::new(BUILT, None, wrong);
         assert_eq!((set, clock.facts().floor), (None, BUILT));
         // A time server answers.
-        let heard = told(&mut clock, LATER, Y2040);
-        assert_eq!(heard, set_and_kept(LATER, Y2040));
+        let heard = told(&mut clock, LATER, wrong);
+        assert_eq!(heard, set_and_kept(LATER, wrong));
         assert_eq!(clock.facts().floor, LATER);
     }
 

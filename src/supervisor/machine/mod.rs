@@ -198,7 +198,7 @@ fn begin_time(places: &Places, release: Option<&Release>) -> Clock {
     let built = release.map_or(Stamp(0), |release| facts::stamp(release.built));
     let (clock, set) = Clock::new(built, clock::kept(places), now().stamp);
     if let Some(to) = set {
-        note("the machine's clock was before any time that can be right");
+        note("the machine's clock said a time that cannot be right");
         if let Err(error) = clock::set(to) {
             note(&format!("the clock cannot be set: {error}"));
         }

@@ -1,6 +1,7 @@
 //! A machine that runs from a disk, its serial console and its pages.
 
 use std::io::{Read as _, Write as _};
+use std::marker::PhantomData;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -47,8 +48,9 @@ impl Default for Setup {
     }
 }
 
-/// It runs until it is dropped, or ends by itself.
-pub struct Machine {
+/// It runs until it is dropped, or ends by itself; its disk has to be there as long.
+pub struct Machine<'disk> {
+    disk: PhantomData<&'disk Disk>,
     child: Child,
     keys: ChildStdin,
     screen: Arc<Mutex<Screen>>,
@@ -57,9 +59,9 @@ pub struct Machine {
     heard: usize,
 }
 
-impl Machine {
+impl<'disk> Machine<'disk> {
     /// Switches it on.
-    pub fn start(disk: &Disk, setup: &Setup) -> Self {
+    pub fn start(disk: &'disk Disk, setup: &Setup) -> Self {
         let ports = Ports::reserve();
         let script = top().join("scripts/run-qemu");
         let mut words = setup.within.iter();
@@ -106,6 +108,7 @@ impl Machine {
             }
         });
         Self {
+            disk: PhantomData,
             child,
             keys,
             screen,
@@ -241,7 +244,7 @@ impl Machine {
     }
 }
 
-impl Drop for Machine {
+impl Drop for Machine<'_> {
     fn drop(&mut self) {
         self.end();
         if thread::panicking() {
