@@ -20,7 +20,7 @@ image_packages() {
 # same commit gives the same image.
 identity() {
   local changed version
-  changed=$(git status --porcelain 2>/dev/null | head --lines=1)
+  changed=$(git status --porcelain 2>/dev/null || true)
   version=$(sed --quiet '0,/^version/ s/^version = "\(.*\)"/\1/p' Cargo.toml)
   JUMPGATE_COMMIT=$(git rev-parse --short=12 HEAD)${changed:+-changed}
   JUMPGATE_VERSION=$version+${JUMPGATE_COMMIT:0:7}${changed:+-changed}

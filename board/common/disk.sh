@@ -30,14 +30,26 @@ make_esp() {
   make_fat "$esp" "$ESP_MIB" 4 "$work/esp.img" esp
 }
 
-# An EFI partition with an empty environment block (every slot has its tries):
+# An EFI partition with empty environment blocks (every slot has its tries):
 # make_fat FOLDER MIB SECTORS_OF_A_CLUSTER OUTPUT NAME
 make_fat() {
+  local kind path empty=$work/empty
   { printf '# GRUB Environment Block\n' && printf '#%.0s' {1..999}; } >"$1/jumpgate/env"
+  cp "$1/jumpgate/env" "$1/jumpgate/spare"
   find "$1" -exec touch --date="@$JUMPGATE_BUILT" {} +
   truncate --size="$2M" "$4"
   mkfs.vfat -F 32 -s "$3" -n JUMPGATE --invariant -i "$(derived "$5" | cut --bytes=-8)" "$4" >/dev/null
-  mcopy -s -m -i "$4" "$1"/* ::
+  # One by one: of a whole folder mcopy takes files in the order of the building machine's disk.
+  (cd "$1" && find . -mindepth 1 -printf '%y %P\n' | sort) | while read -r kind path; do
+    if [[ $kind == f ]]; then
+      mcopy -m -i "$4" "$1/$path" "::/$path"
+    else
+      mkdir --parents "$empty/$path"
+      touch --date="@$JUMPGATE_BUILT" "$empty/$path"
+      mcopy -s -m -i "$4" "$empty/$path" "::/$(dirname "$path")"
+      rm --recursive "$empty"
+    fi
+  done
 }
 
 # make_ext4 LABEL MIB JOURNAL_MIB [EXTENDED_OPTION]: a part is kept for root, so that a full disk

@@ -44,7 +44,8 @@ pub enum DiskError {
         /// Their names.
         names: String,
     },
-    /// Another disk, flashed from the same image, is there; the one that was booted is not.
+    /// Another disk, flashed from the same image or copied from the one that was booted, is there;
+    /// that one is not.
     #[error(
         "disk {name} carries the same image as the one that was booted, which is not there. \
         Remove {name}, or attach the other disk to a supported controller"
@@ -59,9 +60,9 @@ pub enum DiskError {
 ///
 /// The boot loader leaves a stamp on the disk it boots, so an EFI partition with the right GUID and
 /// the right stamp is taken at once. One without the stamp is taken when the search is over, if it
-/// is the only one: the boot loader may not have been able to write. It is not taken if its GUID
-/// still is the image's and its stamp another one: then it is a second disk, flashed from the same
-/// image, and the booted one is out of our sight.
+/// is the only one: the boot loader may not have been able to write. It is not taken if its stamp is
+/// another one: then it is a second disk, flashed from the same image or copied from the booted one,
+/// and that one is out of our sight.
 pub fn booted(
     line: &CommandLine,
     candidates: &[Candidate],
@@ -86,7 +87,7 @@ pub fn booted(
         }),
         ([], [(at, candidate)], Search::Over) => {
             let is_another = line.stamp.is_some() && candidate.stamp.is_some();
-            if is_another && !line.esp.is_random() {
+            if is_another {
                 let name = candidate.name.clone();
                 return Err(DiskError::Another { name });
             }
@@ -156,7 +157,7 @@ mod tests {
             (IMAGE, None, None),
             (IMAGE, None, Some("2")),
             (IMAGE, Some("1"), None),
-            (OWN, Some("1"), Some("2")),
+            (OWN, None, Some("2")),
         ] {
             let disks = [disk("sda", esp, on_disk)];
             let line = line(esp, passed);
@@ -188,6 +189,9 @@ mod tests {
     fn a_disk_that_somebody_else_booted_is_left_alone() {
         let disks = [disk("sda", IMAGE, Some("1"))];
         let error = booted(&line(IMAGE, Some("2")), &disks, Search::Over).unwrap_err();
+        assert_eq!(error, DiskError::Another { name: "sda".into() });
+        let copied = [disk("sda", OWN, Some("1"))];
+        let error = booted(&line(OWN, Some("2")), &copied, Search::Over).unwrap_err();
         assert_eq!(error, DiskError::Another { name: "sda".into() });
         let error = booted(&line(OWN, Some("1")), &disks, Search::Over).unwrap_err();
         assert!(error.to_string().contains("disks seen: sda"), "{error}");

@@ -6,13 +6,15 @@
 //! 1. A slot without a readable, signed description does not take part.
 //! 2. With an environment block: a slot without tries left does not take part. The slot on trial
 //!    goes first, then good ones, then others; among equals the higher sequence number.
-//! 3. Without one (lost or torn) nothing can be counted, so nobody is on trial and all tries are
-//!    left. Good is a slot with a file `good` in its folder.
+//! 3. Without one (lost or torn) nobody is on trial. Good is a slot with a file `good` in its folder.
+//!    Tries are counted in a spare block, which is empty as long as there is the other one; that
+//!    is not part of this model, which tells what comes first after the loss.
 //! 4. Recovery comes last.
 //!
 //! Then, for the first of them: take one try off, write the stamp, load kernel and initramfs. What
-//! cannot be loaded or is not signed gives way to the next slot in the same boot. If recovery gives
-//! way too, the boot loader says so, gives good slots one more try, and restarts after 30 s.
+//! cannot be loaded or is not signed gives way to the next slot in the same boot. With recovery, slots
+//! that were good get one more try, for the start after it. If recovery gives way too, the boot loader
+//! says so, and restarts after 30 s.
 
 use std::cmp::Reverse;
 

@@ -298,6 +298,9 @@ pub const HEALTH_GATE: Duration = Duration::from_secs(10);
 /// The same for a slot that was restarted because its programs crashed: longer than it may take
 /// for that to show again.
 pub const HEALTH_GATE_AFTER_CRASHES: Duration = Duration::from_secs(11 * 60);
+/// A slot whose pages have not been served for that long by this time after its start, and the time
+/// that [`HEALTH_GATE`] or [`HEALTH_GATE_AFTER_CRASHES`] takes, is as bad as one that crashes.
+pub const HEALTHY_WITHIN: Duration = Duration::from_secs(10 * 60);
 /// Until then, a page is asked for this often.
 pub const PROBE_EVERY: Duration = Duration::from_secs(2);
 /// A page that is asked for has to come within this.
@@ -334,6 +337,8 @@ pub const LOGS_LOOKED_AT_EVERY: Duration = Duration::from_secs(60);
 pub const KERNEL_LINE_BYTES_MAX: usize = 8 * 1_024;
 /// A disk is wiped in steps of this, with a sign of life to the watchdog between.
 pub const WIPE_STEP_BYTES: u64 = 64 << 20;
+/// Making a file system on the largest disk.
+pub const MAKE_WITHIN: Duration = Duration::from_secs(10 * 60);
 /// Of each log, this much from its end goes into a support bundle.
 pub const BUNDLE_LOG_BYTES_MAX: u64 = 2 << 20;
 /// A small file of the system, as far as it is read.

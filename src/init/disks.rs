@@ -161,15 +161,17 @@ fn stamp(device: &Path) -> Option<BootStamp> {
     let flags = MsFlags::MS_RDONLY | MsFlags::MS_NODEV | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
     let none = None::<&str>;
     mount(Some(device), ESP, Some("vfat"), flags, none).ok()?;
-    let mut bytes = Vec::new();
-    let file = File::open(Path::new(ESP).join("jumpgate/env"));
-    let read = file.and_then(|file| {
-        file.take(ENVIRONMENT_BYTES as u64 + 1)
-            .read_to_end(&mut bytes)
-    });
+    let read = |name: &str| {
+        let mut bytes = Vec::new();
+        let file = File::open(Path::new(ESP).join(name)).ok()?;
+        let mut file = file.take(ENVIRONMENT_BYTES as u64 + 1);
+        file.read_to_end(&mut bytes).ok()?;
+        Environment::decode(&bytes).ok()
+    };
+    // The boot loader uses the second one while the first is lost.
+    let environment = read("jumpgate/env").or_else(|| read("jumpgate/spare"));
     let _ = umount(ESP);
-    read.ok()?;
-    Environment::decode(&bytes).ok()?.stamp()
+    environment?.stamp()
 }
 
 /// The device of a partition, as the kernel numbers them.

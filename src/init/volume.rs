@@ -81,6 +81,8 @@ enum VolumeError {
     Checker(io::Error),
     #[error("its check took longer than {} minutes", CHECK_WITHIN.as_secs() / 60)]
     TooSlow,
+    #[error("the disk cannot read a part of it. Replace the disk, or have it copied")]
+    Disk,
     #[error("does not mount: {0}")]
     Mount(nix::Error),
 }
@@ -134,6 +136,8 @@ fn try_open(
     let report = volume.report("check");
     let checked = if check("-p", device, &report, watchdogs)? {
         Checked::Clean
+    } else if cannot_be_read(device, &report, watchdogs)? {
+        return Err(VolumeError::Disk);
     } else if repair(device, &report, watchdogs)? {
         Checked::Repaired
     } else {
@@ -144,6 +148,20 @@ fn try_open(
     let options = Some(volume.options());
     mount(Some(device), at, Some("ext4"), flags, options).map_err(VolumeError::Mount)?;
     Ok(checked)
+}
+
+/// Whether the disk does not give out a part of the file system. A repair would write something
+/// over it, and perhaps it can be read elsewhere, or tomorrow.
+fn cannot_be_read(
+    device: &Path,
+    report: &Path,
+    watchdogs: &mut Watchdogs,
+) -> Result<bool, VolumeError> {
+    // Looks at everything and writes nothing.
+    check("-fn", device, report, watchdogs)?;
+    let said = fs::read(report).map_err(VolumeError::Checker)?;
+    let words = b"Error reading block";
+    Ok(said.windows(words.len()).any(|part| part == words))
 }
 
 /// Whether the file system on `device` is sound after all that can be done for it. Every question is

@@ -6,11 +6,11 @@ use std::process::Command;
 
 use jumpgate::boot::System;
 use jumpgate::boot::table::Place;
-use jumpgate::domain::limits::TRIES;
+use jumpgate::domain::limits::{HEALTHY_WITHIN, TRIES};
 
 use crate::only_nightly;
 use crate::support::image::top;
-use crate::support::{Disk, Image, Machine, Setup, Variant, run};
+use crate::support::{BOOT, Disk, Image, Machine, Setup, Variant, run};
 
 /// A disk whose slot A has proved itself, with a newer version in slot B as an update leaves it.
 fn updated(change: impl FnOnce(&Path)) -> Disk {
@@ -198,4 +198,44 @@ fn when_both_slots_are_exhausted_the_factorys_copy_serves() {
     machine.says("Slot r: version");
     machine.serves();
     machine.shows("RECOVERY");
+    machine.unplug();
+    // Whoever restarts it gets the version that was good, if that is any better now.
+    let mut machine = Machine::start(&disk, &Setup::default());
+    falls_back(&mut machine);
+    machine.unplug();
+    assert_eq!(disk.environment().tries_left(System::A), 3);
+}
+
+#[test]
+fn starts_are_counted_without_the_boot_environment_too() {
+    only_nightly!();
+    let disk = updated(|_| {});
+    disk.write("/jumpgate/a/good", b"");
+    disk.remove("/jumpgate/env");
+    disk.flip(Place::A, 40);
+    let mut machine = Machine::start(&disk, &Setup::default());
+    machine.says("The boot environment is lost");
+    machine.says("Slot b: version");
+    machine.serves();
+    assert_eq!(machine.times_said("Slot a: version"), usize::from(TRIES));
+    let screen = machine.shows("Serving. ");
+    assert!(screen.contains("slot B"), "{screen}");
+    machine.unplug();
+    assert!(disk.environment().is_good(System::B), "made anew");
+}
+
+#[test]
+fn a_version_that_runs_but_serves_no_page_gives_way_to_the_other_slot() {
+    only_nightly!();
+    let disk = updated(|root| {
+        // Everything starts; what asks for a page, and the console, do not.
+        fs::remove_file(root.join("usr/lib/jumpgate/programs/appliancectl")).unwrap();
+    });
+    disk.set_environment(&[("b_left", "1")]);
+    let mut machine = Machine::start(&disk, &Setup::default());
+    machine.says("Slot b: version");
+    machine.until("the next start", HEALTHY_WITHIN + 2 * BOOT, |machine| {
+        machine.has_said("Slot a: version").then_some(())
+    });
+    falls_back(&mut machine);
 }

@@ -40,7 +40,7 @@ fn a_flashed_disk_becomes_an_appliance_that_serves_a_session_and_forgets_it_when
     assert_ne!(fingerprint(&screen), first, "a new certificate");
     let (_, login) = page::get(machine.https(), "/login").unwrap();
     assert!(!login.contains(CANARY));
-    switch_off(machine);
+    machine.switch_off();
     assert!(!disk.holds(CANARY.as_bytes()), "nothing is left of it");
 }
 
@@ -62,7 +62,7 @@ fn first_start(disk: &Disk, setup: &Setup) -> String {
     supports_somebody(&machine, &screen, "B400");
     machine.shows("Serving. ");
     let fingerprint = fingerprint(&screen);
-    switch_off(machine);
+    machine.switch_off();
     fingerprint
 }
 
@@ -82,14 +82,6 @@ fn supports_somebody(machine: &Machine<'_>, screen: &str, model: &str) {
     browser.env("JUMPGATE_BOOTED", booted.to_string());
     browser.env("JUMPGATE_CANARY", CANARY);
     run(&mut browser);
-}
-
-fn switch_off(mut machine: Machine<'_>) {
-    machine.press("6");
-    machine.shows("presses the machine's power button");
-    // The first choice is to go back.
-    machine.press("\x1b[B\r");
-    assert!(machine.is_off().success());
 }
 
 fn reset(machine: &mut Machine<'_>) {

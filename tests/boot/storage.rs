@@ -64,7 +64,8 @@ fn a_full_disk_is_said_on_the_console_and_pages_are_still_served() {
     };
     let mut machine = Machine::start(&disk, &small);
     machine.shows("Serving. ");
-    machine.unplug();
+    // In order, since what is still in the journal would be written over it at the next start.
+    machine.switch_off();
     fill(&disk);
     let mut machine = Machine::start(&disk, &small);
     machine.shows("the data partition is full");
@@ -78,9 +79,6 @@ fn fill(disk: &Disk) {
     let large = folder.path().join("large");
     fs::write(&large, b"full ".repeat(usize::try_from(size).unwrap() / 5)).unwrap();
     let system = format!("{}?offset={start}", disk.raw().display());
-    // What is still in the journal would be written over it at the next start.
-    let replayed = Command::new("/sbin/e2fsck").args(["-fy", &system]).status();
-    assert!(matches!(replayed.unwrap().code(), Some(0 | 1)));
     let mut write = Command::new("/sbin/debugfs");
     write.args(["-w", "-R", &format!("write {} large", large.display())]);
     run(write.arg(&system));

@@ -61,7 +61,9 @@ impl Clock {
             kept: None,
         };
         let ahead = now.0.saturating_sub(clock.floor().0);
-        if (0..=CLOCK_AHEAD_MAX).contains(&ahead) {
+        // Without a build time nothing is far ahead of it.
+        let is_known = clock.floor() > Stamp(0);
+        if ahead >= 0 && (ahead <= CLOCK_AHEAD_MAX || !is_known) {
             return (clock, None);
         }
         clock.source = ClockSource::Floor;
@@ -188,6 +190,9 @@ mod tests {
         }
         let (_, set) = Clock::new(BUILT, Some(LATER), Y2040);
         assert_eq!(set, Some(LATER));
+        // An image that does not say when it was built.
+        let (_, set) = Clock::new(Stamp(0), None, LATER);
+        assert_eq!(set, None);
     }
 
     #[test]

@@ -22,6 +22,8 @@ use crate::domain::text::label;
 
 /// Below the partition's root.
 const ENVIRONMENT: &str = "jumpgate/env";
+/// The boot loader counts in this one while the other is lost; empty otherwise.
+const SPARE: &str = "jumpgate/spare";
 
 /// Why the boot loader is not told.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +92,11 @@ fn description(esp: &Path, system: System) -> Option<Description> {
 
 fn has_good_file(esp: &Path, system: System) -> bool {
     slot_folder(esp, system).join("good").exists()
+}
+
+/// Whether `system` has proved itself before.
+pub(super) fn was_good(esp: &Path, system: System) -> bool {
+    has_good_file(esp, system) || environment(esp).is_some_and(|block| block.is_good(system))
 }
 
 /// Both slots, as the boot loader sees them.
@@ -164,9 +171,20 @@ pub(super) fn prefer_other(esp: &Path, running: System) -> Result<(), EspError> 
     Ok(File::open(folder)?.sync_all()?)
 }
 
+/// What was counted in the spare block meanwhile is over then.
 fn write_environment(esp: &Path, environment: &Environment) -> Result<(), EspError> {
+    write_block(esp, ENVIRONMENT, environment)?;
+    let empty = Environment::default();
+    let spare = fs::read(esp.join(SPARE)).ok();
+    if spare.and_then(|block| Environment::decode(&block).ok()) == Some(empty.clone()) {
+        return Ok(());
+    }
+    write_block(esp, SPARE, &empty)
+}
+
+fn write_block(esp: &Path, name: &str, environment: &Environment) -> Result<(), EspError> {
     let block = environment.encode()?;
-    let path = esp.join(ENVIRONMENT);
+    let path = esp.join(name);
     let in_place = fs::metadata(&path).is_ok_and(|found| found.len() == block.len() as u64);
     if in_place {
         let file = OpenOptions::new().write(true).open(&path)?;

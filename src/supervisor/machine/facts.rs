@@ -62,6 +62,11 @@ pub(super) fn rescue(places: &Places) -> Option<Notice> {
         .then(|| notice(why.as_deref().unwrap_or("no reason given")))
 }
 
+/// Whether what is written to the state partition is gone at the next start.
+pub(super) fn forgets_state(places: &Places) -> bool {
+    places.run("state-unreadable").exists()
+}
+
 /// How full the data partition is.
 pub(super) fn storage(places: &Places) -> Storage {
     let (bytes, free_bytes) = statvfs(&places.data()).map_or((0, 0), |disk| {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,13 +28,13 @@ use super::time_servers::{TimeServers, write_hardware_clock};
 use super::watchdog::Watchdogs;
 use super::{RELAPSES, SET_UP, hardware, now};
 use crate::boot::Slot;
-use crate::boot::order::State;
 use crate::config::{Config, Paths, Ready};
 use crate::control::machine::{
     Facts, Health, Lease, NetworkFacts, Notice, Reply, Request, Site, notice,
 };
 use crate::domain::limits::{
-    FIRST_ADDRESS_WITHIN, LOGS_LOOKED_AT_EVERY, MACHINE_TICK, PROBE_EVERY,
+    FIRST_ADDRESS_WITHIN, HEALTH_GATE, HEALTHY_WITHIN, LOGS_LOOKED_AT_EVERY, MACHINE_TICK,
+    PROBE_EVERY,
 };
 use crate::domain::network::{InterfaceName, Network};
 use crate::domain::{Moment, Secret};
@@ -183,6 +184,12 @@ impl Life<'_> {
                 &self.levers.elsewhere,
             );
         }
+        if self.rest.gate != Gate::Passed
+            && !matches!(self.facts.health, Health::Failing { .. })
+            && at.since(self.began) >= self.gate() + HEALTHY_WITHIN
+        {
+            self.give_up(notice("no page was served for long enough since the start"));
+        }
         if due(self.rest.looked_at_logs, LOGS_LOOKED_AT_EVERY) {
             self.rest.looked_at_logs = Some(at);
             self.facts.storage = facts::storage(self.places);
@@ -268,7 +275,8 @@ impl Life<'_> {
     /// Starting a program again does not help any more.
     fn give_up(&mut self, why: Notice) {
         let next = self.relapses.and_then(Relapses::allow);
-        match next.filter(|_| self.facts.rescue.is_none()) {
+        let counts = self.facts.rescue.is_none() && !facts::forgets_state(self.places);
+        match next.filter(|_| counts) {
             Some(next) => match places::replace(&self.places.state(RELAPSES), &next.encode()) {
                 Ok(()) => {
                     note(&format!("{why}: restarting the machine"));
@@ -296,14 +304,16 @@ impl Life<'_> {
     }
 
     fn see(&mut self, sign: Sign) {
-        let long = self
-            .relapses
-            .map_or(crate::domain::limits::HEALTH_GATE, Relapses::gate);
         let before = self.rest.gate;
-        self.rest.gate = before.after(sign, now().moment, long);
+        self.rest.gate = before.after(sign, now().moment, self.gate());
         if before != Gate::Passed && self.rest.gate == Gate::Passed {
             self.facts.health = self.proved();
         }
+    }
+
+    /// How long the slot has to serve to prove itself.
+    fn gate(&self) -> Duration {
+        self.relapses.map_or(HEALTH_GATE, Relapses::gate)
     }
 
     /// The slot has proved itself: the boot loader shall know.
@@ -311,10 +321,12 @@ impl Life<'_> {
         let Slot::System(system) = self.facts.boot.slot else {
             return Health::Good;
         };
-        let mut slots = self.facts.boot.slots.iter();
-        let was_good =
-            slots.any(|slot| slot.system == system && matches!(slot.state, State::Good { .. }));
-        if self.facts.rescue.is_some() && !was_good {
+        // Not by its state: this start may have taken its last try.
+        let was_good = || {
+            let read = |folder: &Path| Ok(esp::was_good(folder, system));
+            esp::mounted(self.places, Access::Read, read).unwrap_or(false)
+        };
+        if self.facts.rescue.is_some() && !was_good() {
             // Perhaps it is this version that cannot read the data.
             note("serving, but without its data: the slot has to prove itself another time");
             return Health::Serving;

@@ -69,7 +69,7 @@ use super::{Programs, StopAsked, SupervisorError, log, settings, system};
 use crate::boot::facts::FACTS_FILE;
 use crate::boot::{Facts as BootFacts, Release, pairs::PairsError};
 use crate::config::{Config, ON_APPLIANCE, Paths};
-use crate::control::machine::{Facts, Health, NetworkFacts, notice};
+use crate::control::machine::{ClockSource, Facts, Health, NetworkFacts, notice};
 use crate::domain::limits::MACHINE_QUEUE_MAX;
 use crate::domain::{Moment, Now, Stamp};
 
@@ -181,7 +181,7 @@ fn give_up(places: &Places, boot: &BootFacts) -> bool {
     let kept = places::line(&places.state(RELAPSES)).and_then(|line| Relapses::decode(&line));
     let next = Relapses::of(boot.slot, kept).and_then(Relapses::allow);
     let in_rescue = places.run("data-unreadable").exists();
-    next.filter(|_| !in_rescue)
+    next.filter(|_| !in_rescue && !facts::forgets_state(places))
         .is_some_and(|next| places::replace(&places.state(RELAPSES), &next.encode()).is_ok())
 }
 
@@ -197,11 +197,8 @@ fn release(places: &Places) -> Option<Release> {
 fn begin_time(places: &Places, release: Option<&Release>) -> Clock {
     let built = release.map_or(Stamp(0), |release| facts::stamp(release.built));
     let (clock, set) = Clock::new(built, clock::kept(places), now().stamp);
-    if let Some(to) = set {
-        note("the machine's clock said a time that cannot be right");
-        if let Err(error) = clock::set(to) {
-            note(&format!("the clock cannot be set: {error}"));
-        }
+    if let Some(Err(error)) = set.map(clock::set) {
+        note(&format!("the clock cannot be set: {error}"));
     }
     clock
 }
@@ -259,6 +256,9 @@ fn serve(
     let image = facts::image(release);
     let title = format!("version {}, slot {}", image.version, boot.slot);
     note(&format!("{title}, disk {}, {}", boot.disk, hardware.model));
+    if clock.facts().source == ClockSource::Floor {
+        note("the machine's clock said a time that cannot be right");
+    }
     let kernel = KernelLog::follow(places, &log_of("kernel"), &title)
         .inspect_err(|error| note(&format!("the kernel's log is not followed: {error}")))
         .ok();

@@ -14,6 +14,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, OFlag, fallocate};
@@ -22,7 +23,7 @@ use nix::mount::{MntFlags, umount2};
 use super::places::{self, Places};
 use super::watchdog::Watchdogs;
 use crate::boot::table::Place;
-use crate::domain::limits::{INIT_TICK, WIPE_STEP_BYTES};
+use crate::domain::limits::{INIT_TICK, MAKE_WITHIN, WIPE_STEP_BYTES};
 
 /// On the state partition: the order.
 const ORDER: &str = "factory-reset";
@@ -208,8 +209,12 @@ fn make(places: &Places, place: Place, watchdogs: &mut Watchdogs) -> io::Result<
         .env_clear()
         .stdin(Stdio::null())
         .spawn()?;
+    let began = Instant::now();
     loop {
-        watchdogs.feed();
+        // A disk that hangs is the hardware's to end.
+        if began.elapsed() < MAKE_WITHIN {
+            watchdogs.feed();
+        }
         if let Some(status) = child.try_wait()? {
             let failed = || io::Error::other(format!("mke2fs: {status}"));
             return status.success().then_some(()).ok_or_else(failed);

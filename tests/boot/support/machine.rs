@@ -190,6 +190,15 @@ impl<'disk> Machine<'disk> {
         self.keys.flush().unwrap();
     }
 
+    /// By the console's menu.
+    pub fn switch_off(mut self) {
+        self.press("6");
+        self.shows("presses the machine's power button");
+        // The first choice is to go back.
+        self.press("\x1b[B\r");
+        assert!(self.is_off().success());
+    }
+
     /// Waits until there is something to find.
     pub fn until<T>(
         &mut self,
