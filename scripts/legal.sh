@@ -21,6 +21,24 @@ buildroot_legal() {
     --in-file "$build/show-info.json" --out-file "$build/components.json"
   (cd "$build/build/jumpgate-programs" && cargo metadata --format-version 1 --offline --locked \
     --filter-platform x86_64-unknown-linux-gnu) >"$build/crates.json"
+  legal_crates "$build/crates.json" "$output/legal-info/licenses"
+  # The toolchain is none of Buildroot's packages, and its C library ends in the image.
+  [[ -z $sources ]] || cp --recursive "$sources/toolchain/legal/." "$output/legal-info/"
   buildroot/sbom "$build/components.json" "$build/crates.json" Cargo.lock \
     ${sources:+"$sources/toolchain/packages"} >"$output/sbom.cdx.json"
+}
+
+# Of what our programs are made: to Buildroot they are one package. legal_crates METADATA FOLDER
+legal_crates() {
+  python3 - "$@" <<'END'
+import json, pathlib, shutil, sys
+for crate in json.load(open(sys.argv[1]))["packages"]:
+    if crate["source"] is None:
+        continue
+    to = pathlib.Path(sys.argv[2], f"{crate['name']}-{crate['version']}")
+    for file in pathlib.Path(crate["manifest_path"]).parent.iterdir():
+        if file.is_file() and file.name.upper().startswith(("LICEN", "COPY", "NOTICE", "UNLICEN")):
+            to.mkdir(exist_ok=True)
+            shutil.copyfile(file, to / file.name)
+END
 }

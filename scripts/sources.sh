@@ -15,13 +15,14 @@ sources_apt() {
     -o APT::Sandbox::User=root "$@"
 }
 
-# Fetches the lists, from the mirrors that this machine uses.
+# Fetches the lists of that release, and of this machine's for what the toolchain is made of, from the mirrors that this machine uses.
 sources_lists() {
   mkdir --parents "$sources"/apt/{lists,cache}/partial
   # shellcheck disable=SC2016 # The words are apt's.
   apt-get indextargets --format '$(SITE) $(ORIGIN) $(CODENAME)' 'Created-By: Packages' |
     awk -v suite="$sources_suite" '$2 == "Debian" && $3 !~ /-(updates|backports)$/ {
-      print "deb-src", $1, suite ($3 ~ /-security$/ ? "-security" : ""), "main" }' |
+      print "deb-src", $1, suite ($3 ~ /-security$/ ? "-security" : ""), "main"
+      print "deb-src", $1, $3, "main" }' |
     sort --unique >"$sources/apt/sources.list"
   [[ -s $sources/apt/sources.list ]] || die "apt knows no Debian mirror; is this Debian?"
   sources_apt apt-get --quiet=2 update

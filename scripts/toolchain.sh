@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # Debian's compiler and C library, arranged as Buildroot wants an external toolchain.
-# To source after lib.sh, from the top folder; needs sources, whose part `toolchain` it becomes.
+# To source after lib.sh and sources.sh, from the top folder; needs sources: `toolchain` is in there.
 # shellcheck disable=SC2154 # That.
 
 toolchain_prefix=x86_64-jumpgate-linux-gnu
 # They run here, with the libraries that Debian's own compiler needs (gcc-12 and binutils).
-toolchain_tools=(gcc-12 cpp-12 binutils-x86-64-linux-gnu libgcc-12-dev)
+toolchain_tools=(gcc-12 gcc-12-base cpp-12 binutils-x86-64-linux-gnu libgcc-12-dev)
 # They are compiled against, and partly end in the image. Neither libcrypt nor C++ nor OpenMP
 # (libgomp): Buildroot would want to be told that they are there, and nothing here uses them.
 toolchain_sysroot=(libc6 libc6-dev linux-libc-dev libgcc-s1)
@@ -27,6 +27,7 @@ toolchain_make() {
   (cd "$toolchain/download" && sha256sum ./*.deb) >"$toolchain/packages.sha256"
   toolchain_flatten "$toolchain/sysroot"
   toolchain_commands "$toolchain"
+  toolchain_legal "$toolchain" "$wanted"
   rm --recursive "$toolchain/download"
   echo "$wanted" >"$toolchain/packages"
 }
@@ -39,6 +40,21 @@ toolchain_unpack() {
     dpkg-deb --extract "$sources/toolchain/download/${name}"_*.deb "$folder"
   done
   rm --recursive --force "${folder:?}"/{etc,usr/share}
+}
+
+# What has to go with C library and libgcc, which end in the image: licences and sources.
+# toolchain_legal TOOLCHAIN WANTED
+toolchain_legal() {
+  local name source version
+  for name in libc6=glibc gcc-12-base=gcc-12; do
+    source=${name#*=} name=${name%=*}
+    version=$(sed --quiet "s/^$name=//p" <<<"$2")
+    mkdir --parents "$1/legal/licenses/$name" "$1/legal/sources/$source"
+    dpkg-deb --fsys-tarfile "$1/download/${name}"_*.deb |
+      tar --extract --to-stdout "./usr/share/doc/$name/copyright" >"$1/legal/licenses/$name/copyright"
+    (cd "$1/legal/sources/$source" &&
+      sources_apt apt-get --quiet=2 source --download-only --only-source "$source=$version")
+  done
 }
 
 # Buildroot knows lib and usr/lib, not Debian's folders for each architecture below them.
