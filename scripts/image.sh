@@ -31,6 +31,8 @@ identity() {
   # shellcheck source=/dev/null
   JUMPGATE_PROFILE=$(source "board/$model/board.env" && echo "$PROFILE")
   JUMPGATE_CHANNEL=$(<"$keys/channel")
+  [[ $JUMPGATE_CHANNEL =~ ^(development|release)$ ]] ||
+    die "$keys/channel says '$JUMPGATE_CHANNEL', expected development or release"
   # What was not built from source is no release, whoever signs it.
   [[ $backend == buildroot ]] || JUMPGATE_CHANNEL=development
   JUMPGATE_BACKEND=$backend JUMPGATE_KEYS=$keys BINARIES_DIR=$output

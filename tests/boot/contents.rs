@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
+use jumpgate::boot::table::Place;
+
 use crate::support::image::top;
-use crate::support::{Image, run};
+use crate::support::{Disk, Image, run};
 
 /// Mode and path of everything in the root that is started.
 fn listing(image: &Image) -> Vec<(String, String)> {
@@ -117,6 +119,23 @@ fn the_same_sources_and_keys_make_the_same_image_except_for_signatures_of_the_fi
             "{name} differs below its signature"
         );
     }
+    same_but_for_signatures(&image, &again.path().join("appliance.img"));
+}
+
+/// The EFI partition holds signatures, and nothing else does.
+fn same_but_for_signatures(image: &Image, other: &Path) {
+    let (start, size) = Disk::flashed(image).place(Place::Esp);
+    let compare = |options: &[&str]| {
+        let mut compare = Command::new("cmp");
+        run(compare.args(options).arg(image.disk()).arg(other))
+    };
+    compare(&[&format!("--bytes={start}")]);
+    compare(&[&format!("--ignore-initial={}", start + size)]);
+    let files = |disk: &Path| {
+        let partition = format!("{}@@{start}", disk.display());
+        run(Command::new("mdir").args(["-/", "-i", &partition, "::"]))
+    };
+    assert_eq!(files(&image.disk()), files(other), "files, in their order");
 }
 
 #[test]
