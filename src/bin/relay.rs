@@ -28,6 +28,8 @@ fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_ansi(false)
         .with_writer(std::io::stderr)
+        // It would end the program where the log's disk is full.
+        .log_internal_errors(false)
         .init();
     match serve(&Paths::new(&arguments.state)) {
         Ok(()) => ExitCode::SUCCESS,

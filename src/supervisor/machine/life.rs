@@ -33,8 +33,8 @@ use crate::control::machine::{
     Facts, Health, Lease, NetworkFacts, Notice, Reply, Request, Site, notice,
 };
 use crate::domain::limits::{
-    FIRST_ADDRESS_WITHIN, HEALTH_GATE, HEALTHY_WITHIN, LOGS_LOOKED_AT_EVERY, MACHINE_TICK,
-    PROBE_EVERY,
+    DATA_FREE_BYTES_MIN, FIRST_ADDRESS_WITHIN, HEALTH_GATE, HEALTHY_WITHIN, LOGS_LOOKED_AT_EVERY,
+    MACHINE_TICK, PROBE_EVERY,
 };
 use crate::domain::network::{InterfaceName, Network};
 use crate::domain::{Moment, Secret};
@@ -275,8 +275,11 @@ impl Life<'_> {
     /// Starting a program again does not help any more.
     fn give_up(&mut self, why: Notice) {
         let next = self.relapses.and_then(Relapses::allow);
-        let counts = self.facts.rescue.is_none() && !facts::forgets_state(self.places);
-        match next.filter(|_| counts) {
+        // Neither lost data nor a full disk is any better with another version.
+        let is_full = facts::storage(self.places).free_bytes < DATA_FREE_BYTES_MIN;
+        let helps = self.facts.rescue.is_none() && !is_full;
+        let counts = !facts::forgets_state(self.places);
+        match next.filter(|_| helps && counts) {
             Some(next) => match places::replace(&self.places.state(RELAPSES), &next.encode()) {
                 Ok(()) => {
                     note(&format!("{why}: restarting the machine"));

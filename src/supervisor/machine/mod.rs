@@ -30,6 +30,7 @@ mod power;
 mod probe;
 mod requests;
 mod reset;
+mod room;
 mod starts;
 mod support;
 mod time_servers;
@@ -246,6 +247,9 @@ fn serve(
     let rescue = facts::rescue(places);
     if !is_memory {
         memory(&paths.sockets(), "1m").map_err(system("make a folder for sockets"))?;
+    }
+    if rescue.is_none() {
+        room::settle(places);
     }
     let state = State::prepare(paths.root(), Mode::Root)?;
     let log_of = |name| log::file(&paths.logs(), name);
