@@ -15,7 +15,8 @@ sources_apt() {
     -o APT::Sandbox::User=root "$@"
 }
 
-# Fetches the lists of that release, and of this machine's for what the toolchain is made of, from the mirrors that this machine uses.
+# Fetches the lists of that release, and of this machine's for what the toolchain is made of, from
+# the mirrors that this machine uses.
 sources_lists() {
   mkdir --parents "$sources"/apt/{lists,cache}/partial
   # shellcheck disable=SC2016 # The words are apt's.

@@ -331,8 +331,10 @@ pub const CLOCK_OFF_MILLIS_MAX: u64 = 50;
 pub const CLOCK_KEPT_EVERY: Duration = Duration::from_secs(60 * 60);
 /// With less than this the data partition is as good as full.
 pub const DATA_FREE_BYTES_MIN: u64 = 32 << 20;
-/// Kept free there, so that pages come up on a full disk.
-pub const ROOM_BYTES: u64 = 64 << 20;
+/// Kept free there, so that pages come up on a full disk. Less than the above: a disk with nothing
+/// else free still counts as full.
+pub const ROOM_BYTES: u64 = 24 << 20;
+const _: () = assert!(ROOM_BYTES < DATA_FREE_BYTES_MIN);
 /// Logs are looked at this often, whether one has grown too long.
 pub const LOGS_LOOKED_AT_EVERY: Duration = Duration::from_secs(60);
 /// A line of the kernel's log (`LOG_LINE_MAX` and what goes with it).

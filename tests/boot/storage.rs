@@ -68,8 +68,9 @@ fn a_full_disk_is_said_on_the_console_and_pages_are_still_served() {
     machine.switch_off();
     fill(&disk);
     let mut machine = Machine::start(&disk, &small);
-    machine.shows("the data partition is full");
     machine.serves();
+    let screen = machine.shows("Disk The data partition is full");
+    assert!(!screen.contains("supervisor:"), "drawn across: {screen}");
 }
 
 /// Leaves no free block in the data partition.

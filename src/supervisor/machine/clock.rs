@@ -2,9 +2,9 @@
 //!
 //! A machine's own clock may say anything: 1970 with an empty battery, 2040 after a slip in the
 //! firmware's menu. No time before the [`Clock::floor`] is right: when the running version was
-//! built, or when a time server last agreed; and no time that is [`CLOCK_AHEAD_MAX`] after it, which
-//! is how firmware shows a year that it does not have. What nobody but the machine's own clock says is never
-//! written down, so a wrong clock is wrong until a time server answers and no longer. A server that
+//! built, or when a time server last agreed; and none more than [`CLOCK_AHEAD_MAX`] after it, which is
+//! how firmware shows a year that it does not have. What nobody but the machine's own clock says is
+//! never written down, so a wrong clock is wrong until a time server answers and no longer. A server that
 //! agrees on a time before the floor is believed too (what was written down then came from one that
 //! lied), unless that is before the version was built, which nobody can be right about.
 //!

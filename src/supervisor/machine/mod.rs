@@ -248,9 +248,7 @@ fn serve(
     if !is_memory {
         memory(&paths.sockets(), "1m").map_err(system("make a folder for sockets"))?;
     }
-    if rescue.is_none() {
-        room::settle(places);
-    }
+    let room = rescue.is_none().then(|| room::settle(places)).flatten();
     let state = State::prepare(paths.root(), Mode::Root)?;
     let log_of = |name| log::file(&paths.logs(), name);
     if let Err(error) = journal::write_to(&log_of("supervisor")) {
@@ -260,6 +258,9 @@ fn serve(
     let image = facts::image(release);
     let title = format!("version {}, slot {}", image.version, boot.slot);
     note(&format!("{title}, disk {}, {}", boot.disk, hardware.model));
+    if let Some(said) = room {
+        note(&said);
+    }
     if clock.facts().source == ClockSource::Floor {
         note("the machine's clock said a time that cannot be right");
     }

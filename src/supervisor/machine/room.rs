@@ -10,31 +10,32 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use nix::fcntl::{FallocateFlags, fallocate};
 
 use super::facts;
-use super::journal::note;
 use super::places::{self, Places};
 use crate::domain::limits::{DATA_FREE_BYTES_MIN, ROOM_BYTES};
 
 /// In the root of the data partition.
 const FILE: &str = "room";
 
-/// To be called before anything writes there.
-pub(super) fn settle(places: &Places) {
+/// To be called before anything writes there. Returns what is to be noted, once there is a log: before
+/// that, a line would be drawn across the console.
+pub(super) fn settle(places: &Places) -> Option<String> {
     let path = places.data().join(FILE);
     let free = facts::storage(places).free_bytes;
     let done = if free < DATA_FREE_BYTES_MIN {
         if !path.exists() {
-            return;
+            return None;
         }
-        note("the data partition is full: what was kept free is used now");
         places::remove(&path)
     } else if !path.exists() && free >= 4 * ROOM_BYTES {
         take(places)
     } else {
-        return;
+        return None;
     };
-    if let Err(error) = done {
-        note(&format!("{}: {error}", path.display()));
-    }
+    Some(match done {
+        Ok(()) if path.exists() => return None,
+        Ok(()) => "the data partition is full: what was kept free is used now".to_owned(),
+        Err(error) => format!("{}: {error}", path.display()),
+    })
 }
 
 fn take(places: &Places) -> io::Result<()> {
