@@ -11,7 +11,8 @@ overlay=$(cd "$(dirname "${BASH_SOURCE[0]}")/../rootfs-overlay" && pwd)
 # Programs: BusyBox with its names, and what init and the factory reset start.
 for folder in bin sbin usr/bin usr/sbin; do
   find "$target/$folder" -mindepth 1 ! -lname '*busybox' ! -path "$target/bin/busybox" \
-    ! -path "$target/sbin/e2fsck" ! -path "$target/sbin/mke2fs" -delete 2>/dev/null || true
+    ! -path "$target/sbin/e2fsck" ! -path "$target/sbin/mke2fs" ! -path "$target/sbin/resize2fs" \
+    -delete 2>/dev/null || true
 done
 # Settings: those of the overlay.
 find "$target/etc" -mindepth 1 ! -type d | while read -r file; do

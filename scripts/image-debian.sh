@@ -18,7 +18,7 @@ debian_target() {
   mkdir --parents "$target"/{bin,sbin,lib,lib64}
   cp "$from/bin/busybox" "$target/bin/busybox"
   for applet in "${applets[@]}"; do ln --symbolic /bin/busybox "$target/$applet"; done
-  cp "$from"/sbin/{e2fsck,mke2fs} "$target/sbin/"
+  cp "$from"/sbin/{e2fsck,mke2fs,resize2fs} "$target/sbin/"
   # What these and our programs link; the loader looks there without a cache. Each lies in one of
   # two folders; post-build.sh misses what is in neither.
   for library in libc libm libgcc_s libext2fs libe2p libcom_err libblkid libuuid; do

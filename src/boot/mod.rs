@@ -16,7 +16,6 @@ pub mod command_line;
 pub mod description;
 pub mod disk;
 pub mod environment;
-pub mod ext4;
 pub mod facts;
 pub mod guid;
 pub mod install;

@@ -372,8 +372,6 @@ pub const SEQUENCE_MAX: u32 = i32::MAX as u32;
 pub const VERITY_BLOCK_BYTES: u64 = 4_096;
 /// As long as a hash; more would not make it better.
 pub const VERITY_SALT_BYTES_MAX: usize = 32;
-/// What ext4 says of itself.
-pub const EXT4_SUPERBLOCK_BYTES: usize = 1_024;
 /// A list of kernel modules: some hundred lines with a path or two.
 pub const MODULE_LIST_BYTES_MAX: usize = 256 * 1_024;
 /// From the last module to the booted disk: a slow controller with several disks to spin up.
@@ -393,8 +391,6 @@ pub const WATCHDOG_FED_EVERY: Duration = Duration::from_secs(5);
 pub const CHECK_WITHIN: Duration = Duration::from_secs(30 * 60);
 /// Rounds of repairing a file system; two were needed after its superblock was lost.
 pub const REPAIR_ROUNDS_MAX: usize = 3;
-/// A file system grows by this much between two signs of life to the watchdog.
-pub const GROWTH_STEP_BYTES: u64 = 64 << 30;
 /// A failed start can be read for this long before the machine restarts.
 pub const RESTART_AFTER_FAILED_START: Duration = Duration::from_secs(5);
 

@@ -32,7 +32,8 @@ use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
-use std::thread::sleep;
+use std::sync::Mutex;
+use std::thread::{self, sleep};
 
 use nix::sys::reboot::{RebootMode, reboot};
 
@@ -155,9 +156,15 @@ fn start(
         disk: disk.name().to_owned(),
         watchdogs: u32::try_from(watchdogs.count()).unwrap_or(u32::MAX),
     })?;
-    for volume in [Volume::State, Volume::Data] {
-        volume::open(volume, &disk, &mut watchdogs)?;
-    }
+    let watchdogs = Mutex::new(watchdogs);
+    // One that gets stuck keeps the other from going on, and with that the watchdogs from being fed.
+    let open = |volume| volume::open(volume, &disk, &watchdogs);
+    thread::scope(|scope| {
+        let state = scope.spawn(|| open(Volume::State));
+        open(Volume::Data)?;
+        state.join().expect("a panic ends the start")
+    })?;
+    let watchdogs = watchdogs.into_inner().expect("a panic ends the start");
     machine::introduce(slot, disk.name(), watchdogs.count());
     // Its time runs on until whoever comes next opens it again.
     drop(watchdogs);

@@ -18,8 +18,6 @@ const BLKRRPART: libc::c_ulong = 0x125f;
 const BLKPG: libc::c_ulong = 0x1269;
 /// `<linux/blkpg.h>`.
 const BLKPG_RESIZE_PARTITION: libc::c_int = 3;
-/// `fs/ext4/ext4.h`: `_IOW('f', 16, __u64)`.
-const EXT4_IOC_RESIZE_FS: libc::c_ulong = 0x4008_6610;
 
 /// `struct blkpg_ioctl_arg`.
 #[repr(C)]
@@ -107,14 +105,6 @@ pub(super) fn resize_partition(
     // in the header), and through its pointer one `struct blkpg_partition`, which `partition` is.
     // Both live through the call, and nothing else refers to them.
     let done = unsafe { libc::ioctl(disk.as_raw_fd(), BLKPG, &raw mut call) };
-    result(done)
-}
-
-/// Grows the mounted ext4 that `folder` belongs to, to `blocks` in all.
-pub(super) fn grow_ext4(folder: &File, blocks: u64) -> io::Result<()> {
-    // SAFETY: the request reads one 64-bit number, which `blocks` is and which lives through the
-    // call; another file system than ext4 does not know it (its letter and size are part of it).
-    let done = unsafe { libc::ioctl(folder.as_raw_fd(), EXT4_IOC_RESIZE_FS, &raw const blocks) };
     result(done)
 }
 

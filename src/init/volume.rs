@@ -3,28 +3,26 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::Instant;
 
 use nix::mount::{MsFlags, mount};
 
-use crate::boot::ext4;
 use crate::boot::table::Place;
-use crate::domain::limits::{
-    CHECK_WITHIN, EXT4_SUPERBLOCK_BYTES, GROWTH_STEP_BYTES, INIT_TICK, REPAIR_ROUNDS_MAX,
-};
+use crate::domain::limits::{CHECK_WITHIN, INIT_TICK, REPAIR_ROUNDS_MAX};
 
 use super::InitError;
-use super::console::{complain, say};
+use super::console::complain;
 use super::disks::Booted;
-use super::sys;
 use super::watchdog::Watchdogs;
 
 /// In the checked root.
 const CHECKER: &str = "/sbin/e2fsck";
+/// In the checked root as well.
+const GROWER: &str = "/sbin/resize2fs";
 /// What a check said, and why a volume is not the one on the disk.
 const REPORTS: &str = "/run/jumpgate";
 
@@ -95,7 +93,7 @@ enum VolumeError {
 pub(super) fn open(
     volume: Volume,
     disk: &Booted,
-    watchdogs: &mut Watchdogs,
+    watchdogs: &Mutex<Watchdogs>,
 ) -> Result<(), InitError> {
     let device = disk.device(volume.place())?;
     let at = format!("/{volume}");
@@ -115,14 +113,13 @@ pub(super) fn open(
             return memory_instead(&at);
         }
     }
-    if volume == Volume::Data {
-        let room = disk.bytes(volume.place());
-        if let Err(error) = grow(&device, &at, room, watchdogs) {
-            // It is as large as before, and the next start tries again.
-            complain(format_args!(
-                "{volume}: the file system does not grow: {error}"
-            ));
-        }
+    if volume == Volume::Data
+        && let Err(error) = begin_to_grow(&device)
+    {
+        // It is as large as before, and the next start tries again.
+        complain(format_args!(
+            "{volume}: the file system does not grow: {error}"
+        ));
     }
     Ok(())
 }
@@ -131,7 +128,7 @@ fn try_open(
     volume: Volume,
     device: &Path,
     at: &str,
-    watchdogs: &mut Watchdogs,
+    watchdogs: &Mutex<Watchdogs>,
 ) -> Result<Checked, VolumeError> {
     let report = volume.report("check");
     let checked = if check("-p", device, &report, watchdogs)? {
@@ -155,7 +152,7 @@ fn try_open(
 fn cannot_be_read(
     device: &Path,
     report: &Path,
-    watchdogs: &mut Watchdogs,
+    watchdogs: &Mutex<Watchdogs>,
 ) -> Result<bool, VolumeError> {
     // Looks at everything and writes nothing.
     check("-fn", device, report, watchdogs)?;
@@ -170,7 +167,7 @@ fn cannot_be_read(
 /// One round may not be enough: after a superblock was lost, the first one only recovers the journal
 /// by a backup and ends with "unable to set superblock flags". Where there is no file system, no
 /// round writes anything.
-fn repair(device: &Path, report: &Path, watchdogs: &mut Watchdogs) -> Result<bool, VolumeError> {
+fn repair(device: &Path, report: &Path, watchdogs: &Mutex<Watchdogs>) -> Result<bool, VolumeError> {
     for _ in 0..REPAIR_ROUNDS_MAX {
         if check("-fy", device, report, watchdogs)? {
             return Ok(true);
@@ -184,7 +181,7 @@ fn check(
     kind: &str,
     device: &Path,
     report: &Path,
-    watchdogs: &mut Watchdogs,
+    watchdogs: &Mutex<Watchdogs>,
 ) -> Result<bool, VolumeError> {
     let output = OpenOptions::new().create(true).append(true).open(report);
     let output = output.map_err(VolumeError::Checker)?;
@@ -199,7 +196,7 @@ fn check(
         .map_err(VolumeError::Checker)?;
     let began = Instant::now();
     loop {
-        watchdogs.feed();
+        feed(watchdogs);
         if let Some(status) = child.try_wait().map_err(VolumeError::Checker)? {
             return Ok(status.code().is_some_and(is_sound));
         }
@@ -210,6 +207,11 @@ fn check(
         }
         sleep(INIT_TICK);
     }
+}
+
+fn feed(watchdogs: &Mutex<Watchdogs>) {
+    let mut watchdogs = watchdogs.lock().expect("a panic ends the start");
+    watchdogs.feed();
 }
 
 /// e2fsck(8), exit code: 1 for errors that were corrected, 2 for a restart that only a mounted file
@@ -235,32 +237,16 @@ fn memory_instead(at: &str) -> Result<(), InitError> {
         .map_err(|error| InitError::during(at)(error.into()))
 }
 
-/// Grows the mounted file system to fill `room` bytes. The kernel does it through the journal, so a
-/// power cut leaves a whole file system of some size between.
-fn grow(device: &Path, at: &str, room: u64, watchdogs: &mut Watchdogs) -> io::Result<()> {
-    let before = size(device)?;
-    let goal = room / before.block_bytes;
-    let step = GROWTH_STEP_BYTES / before.block_bytes;
-    let folder = File::open(at)?;
-    let mut blocks = before.blocks;
-    while blocks < goal {
-        blocks = goal.min(blocks + step);
-        sys::grow_ext4(&folder, blocks)?;
-        watchdogs.feed();
-    }
-    // What is left over at the end may be too little for another group of blocks.
-    let after = size(device)?;
-    if after != before {
-        let mib = (after.blocks * after.block_bytes) >> 20;
-        say(format_args!("data: file system grown to {mib} MiB"));
-    }
+/// Begins to grow the mounted file system to the end of its partition; the kernel does it through the
+/// journal, so a power cut leaves a whole file system of some size between. Nobody waits for it:
+/// what follows needs little room, and whoever is process 1 by then collects it.
+fn begin_to_grow(device: &Path) -> io::Result<()> {
+    let output = File::create(Volume::Data.report("growth"))?;
+    let errors = output.try_clone()?;
+    let mut grower = Command::new(GROWER);
+    grower.arg(device).stdin(Stdio::null());
+    grower.stdout(output).stderr(errors).spawn()?;
     Ok(())
-}
-
-fn size(device: &Path) -> io::Result<ext4::Size> {
-    let mut superblock = [0; EXT4_SUPERBLOCK_BYTES];
-    File::open(device)?.read_exact_at(&mut superblock, ext4::SUPERBLOCK_AT)?;
-    ext4::size(&superblock).ok_or_else(|| io::Error::other("no superblock"))
 }
 
 #[cfg(test)]

@@ -31,10 +31,11 @@ const SYSTEM: [(&str, &str); 7] = [
     ("cmdline", "what the boot loader told the kernel"),
 ];
 /// What `init` left, and what that is.
-const REPORTS: [(&str, &str); 5] = [
+const REPORTS: [(&str, &str); 6] = [
     ("boot", "how the machine was started"),
     ("data-check", "last check of the data partition"),
     ("state-check", "last check of the state partition"),
+    ("data-growth", "growing the data partition's file system"),
     ("data-unreadable", "why the data partition is not used"),
     ("state-unreadable", "why the state partition is not used"),
 ];
