@@ -2,7 +2,7 @@
 //!
 //! Pure folders (no sockets, files, clocks or threads): [`domain`], [`link`], [`session`],
 //! [`tls`], [`http`], [`recording`], [`boot`]. One kind of I/O each: [`net`], [`store`], [`audit`],
-//! [`control`], [`config`], [`metrics`]. Programs: the rest, and `src/bin/`. README.md draws how
+//! [`control`], [`config`], [`metrics`], [`esp`]. Programs: the rest, and `src/bin/`. README.md draws how
 //! data moves; `tests/tidy.rs` holds the folders to what they may import.
 
 pub mod domain;
@@ -22,6 +22,8 @@ pub mod cli;
 pub mod config;
 #[cfg(feature = "appliance")]
 pub mod control;
+#[cfg(feature = "appliance")]
+pub mod esp;
 #[cfg(feature = "appliance")]
 pub mod http;
 #[cfg(feature = "appliance")]

@@ -13,7 +13,6 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
 use super::clock::{self, Clock, Heard};
-use super::esp::{self, Access};
 use super::facts;
 use super::health::{Crashes, Gate, Relapses, Sign};
 use super::journal::note;
@@ -38,6 +37,7 @@ use crate::domain::limits::{
 };
 use crate::domain::network::{InterfaceName, Network};
 use crate::domain::{Moment, Secret};
+use crate::esp::{self, Access};
 use crate::supervisor::StopAsked;
 use crate::supervisor::keep::Event;
 use crate::supervisor::log;
@@ -327,14 +327,17 @@ impl Life<'_> {
         // Not by its state: this start may have taken its last try.
         let was_good = || {
             let read = |folder: &Path| Ok(esp::was_good(folder, system));
-            esp::mounted(self.places, Access::Read, read).unwrap_or(false)
+            self.places
+                .esp()
+                .mounted(Access::Read, read)
+                .unwrap_or(false)
         };
         if self.facts.rescue.is_some() && !was_good() {
             // Perhaps it is this version that cannot read the data.
             note("serving, but without its data: the slot has to prove itself another time");
             return Health::Serving;
         }
-        let told = esp::mounted(self.places, Access::Write, |folder| {
+        let told = self.places.esp().mounted(Access::Write, |folder| {
             esp::confirm(folder, system)?;
             Ok(esp::slots(folder))
         });
@@ -488,9 +491,10 @@ impl Life<'_> {
                  installed versions",
             );
         };
-        let told = esp::mounted(self.places, Access::Write, |folder| {
-            esp::prefer_other(folder, running)
-        });
+        let told = self
+            .places
+            .esp()
+            .mounted(Access::Write, |folder| esp::prefer_other(folder, running));
         match told {
             Ok(()) => self.end(End::Power(Power::Restart)),
             Err(error) => refused(&error.to_string()),

@@ -17,7 +17,6 @@
 mod button;
 mod client;
 mod clock;
-mod esp;
 mod facts;
 mod hardware;
 mod health;
@@ -50,7 +49,6 @@ use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 
 use self::clock::Clock;
-use self::esp::Access;
 use self::health::Relapses;
 use self::journal::note;
 use self::kernel_log::KernelLog;
@@ -73,6 +71,7 @@ use crate::config::{Config, ON_APPLIANCE, Paths};
 use crate::control::machine::{ClockSource, Facts, Health, NetworkFacts, notice};
 use crate::domain::limits::MACHINE_QUEUE_MAX;
 use crate::domain::{Moment, Now, Stamp};
+use crate::esp::{self, Access};
 
 /// On the state partition: restarts for crashes ([`health`]).
 const RELAPSES: &str = "relapses";
@@ -289,7 +288,10 @@ fn serve(
         .join("appliancectl");
 
     let mut boot_facts = facts::boot(boot, watchdogs.count());
-    match esp::mounted(places, Access::Read, |folder| Ok(esp::slots(folder))) {
+    match places
+        .esp()
+        .mounted(Access::Read, |folder| Ok(esp::slots(folder)))
+    {
         Ok(slots) => boot_facts.slots = slots,
         Err(error) => note(&error.to_string()),
     }
