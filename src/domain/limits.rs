@@ -413,6 +413,27 @@ pub const UNATTENDED_BYTES_MAX: usize = 128;
 /// Of what a disk, or a partition on it, calls itself, as much as fits a line with the rest.
 pub const DISK_WORDS_MAX: usize = 40;
 
+// ---- updates ----
+
+/// What is checked, written and read back in one piece.
+pub const CHUNK_BYTES: usize = 1 << 20;
+/// A manifest: 64 digits for each chunk of the largest payload, and the notes.
+pub const MANIFEST_BYTES_MAX: usize = 128 * 1_024;
+/// What is new in a version, as people read it.
+pub const NOTES_BYTES_MAX: usize = 16 * 1_024;
+/// A slot's partition (`SLOT_MIB` in `board/common/board.env`).
+pub const ROOT_BYTES_MAX: u64 = 256 << 20;
+/// Kernel or initramfs: of both, two slots and recovery fit the boot partition.
+pub const BOOT_FILE_BYTES_MAX: u64 = 32 << 20;
+/// A slot's description, or a signature.
+pub const SLOT_TEXT_BYTES_MAX: u64 = 4_096;
+/// Everything in an update that comes before the payload: metadata of several roots' lives.
+pub const BUNDLE_METADATA_BYTES_MAX: usize = 4 << 20;
+/// Files in it.
+pub const BUNDLE_ENTRIES_MAX: usize = 1_200;
+/// The name of one.
+pub const BUNDLE_NAME_BYTES_MAX: usize = 100;
+
 // A sign of life may come late three times.
 const _: () = assert!(WATCHDOG_FED_EVERY.as_secs() * 4 < WATCHDOG_TIMEOUT.as_secs());
 // A crash that shows again within its window shows before the slot counts as good again.

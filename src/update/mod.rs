@@ -1,0 +1,16 @@
+//! The secure update agent: from bytes that anybody may have sent to a version that proved itself.
+//!
+//! ```text
+//! web, appliancectl, a stick ──> verify (no network, no disk) ──> write (root, no network)
+//! a server by HTTPS <── fetch ──────┘  trust, manifest, chunks       slot, boot loader, journal
+//! ```
+//!
+//! One program, `update-agent`, in three processes. Everything that strangers wrote is taken apart in
+//! `verify`; `write` does a few plain things, each of which it checks again for itself, because it
+//! may write to disks.
+//!
+//! Start at [`bundle`] for what an update is, and [`manifest`] for what it brings. Not here: the proof of a version in its first boot (`supervisor`), and the migration of the
+//! store (`store`).
+
+pub mod bundle;
+pub mod manifest;
