@@ -14,6 +14,7 @@ pub mod client;
 pub mod machine;
 pub mod reply;
 pub mod request;
+pub mod update;
 pub mod wire;
 
 /// What [`Reply::Status`] carries, for those who ask without counting themselves.

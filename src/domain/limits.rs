@@ -433,6 +433,16 @@ pub const BUNDLE_METADATA_BYTES_MAX: usize = 4 << 20;
 pub const BUNDLE_ENTRIES_MAX: usize = 1_200;
 /// The name of one.
 pub const BUNDLE_NAME_BYTES_MAX: usize = 100;
+/// Where versions come from: an address.
+pub const UPDATE_SOURCE_BYTES_MAX: usize = 200;
+/// What happened to versions, as far as it is kept and shown.
+pub const UPDATE_HISTORY_SHOWN_MAX: usize = 50;
+/// Versions that did not prove themselves are remembered, this many of them.
+pub const FAILED_VERSIONS_MAX: usize = 50;
+/// A value that the agent's writer keeps: trusted metadata is the largest.
+pub const KEPT_BYTES_MAX: usize = 8 << 20;
+/// A message between the agent's processes: a kept value, or a chunk, and what says so.
+pub const AGENT_FRAME_BYTES_MAX: usize = KEPT_BYTES_MAX + 1_024;
 
 // A sign of life may come late three times.
 const _: () = assert!(WATCHDOG_FED_EVERY.as_secs() * 4 < WATCHDOG_TIMEOUT.as_secs());

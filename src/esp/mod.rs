@@ -8,6 +8,8 @@
 //! Start at [`Esp::mounted`]; everything else works in the folder that it hands over. Not here: what
 //! the files say ([`crate::boot`]), and when anything of this is done.
 
+pub mod trial;
+
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt as _;

@@ -14,3 +14,5 @@
 
 pub mod bundle;
 pub mod manifest;
+pub mod wire;
+pub mod write;
