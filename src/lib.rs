@@ -41,6 +41,8 @@ pub mod supervisor;
 #[cfg(feature = "appliance")]
 pub mod tls;
 #[cfg(feature = "appliance")]
+pub mod update;
+#[cfg(feature = "appliance")]
 pub mod web;
 
 #[cfg(feature = "agent")]
