@@ -443,6 +443,43 @@ pub const FAILED_VERSIONS_MAX: usize = 50;
 pub const KEPT_BYTES_MAX: usize = 8 << 20;
 /// A message between the agent's processes: a kept value, or a chunk, and what says so.
 pub const AGENT_FRAME_BYTES_MAX: usize = KEPT_BYTES_MAX + 1_024;
+/// Newer root metadata is fetched, and kept, up to this length: some dozen keys with a few words each.
+pub const TRUST_ROOT_BYTES_MAX: u64 = 512 * 1_024;
+/// One line about the snapshot.
+pub const TRUST_TIMESTAMP_BYTES_MAX: u64 = 16 * 1_024;
+/// A line for each list of targets.
+pub const TRUST_SNAPSHOT_BYTES_MAX: u64 = 1_024 * 1_024;
+/// A list of targets, or a delegated one: some thousand files with their hashes.
+pub const TRUST_TARGETS_BYTES_MAX: u64 = 2 * 1_024 * 1_024;
+/// New roots in one update: an appliance that was off for years catches up.
+pub const TRUST_ROOTS_MAX: u64 = 256;
+/// Roles that are looked through for one target, the top one included.
+pub const TRUST_ROLES_VISITED_MAX: usize = 32;
+/// Keys in one piece of metadata, and key ids of one role.
+pub const TRUST_KEYS_MAX: usize = 64;
+/// Signatures below one piece of metadata; each costs a verification.
+pub const TRUST_SIGNATURES_MAX: usize = 64;
+/// A delegated role's name, which becomes part of a file's.
+pub const TRUST_ROLE_NAME_BYTES_MAX: usize = 64;
+/// A target's name with its folders.
+pub const TRUST_TARGET_NAME_BYTES_MAX: usize = 512;
+/// Objects and lists within each other; metadata needs nine, and a target's own words some more.
+pub const TRUST_JSON_DEPTH_MAX: usize = 32;
+/// Values in one piece of metadata: what it becomes in memory stays below 16 MiB.
+pub const TRUST_JSON_VALUES_MAX: usize = 100_000;
+
+/// From asking for a connection to having one, TLS included, for each address of a name.
+pub const FETCH_CONNECT_WITHIN: Duration = Duration::from_secs(20);
+/// A server that has the file begins to send it within this.
+pub const FETCH_ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// A transfer that stands still for this long has ended; it is resumed.
+pub const FETCH_STALL_MAX: Duration = Duration::from_secs(30);
+/// A transfer slower than this is given up: an endless trickle is an attack as well.
+pub const FETCH_BYTES_PER_S_MIN: u64 = 1_024;
+/// What is judged by that speed has lasted for this long.
+pub const FETCH_SLOW_AFTER: Duration = Duration::from_secs(60);
+/// Servers that hand on to others.
+pub const FETCH_REDIRECTS_MAX: u32 = 5;
 
 // A sign of life may come late three times.
 const _: () = assert!(WATCHDOG_FED_EVERY.as_secs() * 4 < WATCHDOG_TIMEOUT.as_secs());

@@ -7,12 +7,17 @@
 //!
 //! One program, `update-agent`, in three processes. Everything that strangers wrote is taken apart in
 //! `verify`; `write` does a few plain things, each of which it checks again for itself, because it
-//! may write to disks.
+//! may write to disks; `fetch` gets bytes and believes none of them. [`tuf_client`] joins [`trust`]
+//! and [`fetch`] for anybody with a command line.
 //!
-//! Start at [`bundle`] for what an update is, and [`manifest`] for what it brings. Not here: the proof of a version in its first boot (`supervisor`), and the migration of the
-//! store (`store`).
+//! Start at [`bundle`] and [`manifest`] for what an update is, [`trust`] for whom to believe about it,
+//! and [`write`] for how it reaches the disk. Not here: the proof of a version in its first boot
+//! (`supervisor`), and the migration of the store (`store`).
 
 pub mod bundle;
+pub mod fetch;
 pub mod manifest;
+pub mod trust;
+pub mod tuf_client;
 pub mod wire;
 pub mod write;
