@@ -439,6 +439,20 @@ pub const UPDATE_SOURCE_BYTES_MAX: usize = 200;
 pub const UPDATE_HISTORY_SHOWN_MAX: usize = 50;
 /// Versions that did not prove themselves are remembered, this many of them.
 pub const FAILED_VERSIONS_MAX: usize = 50;
+/// The source of versions is asked this often, unless nobody wants to know.
+pub const UPDATE_CHECK_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Between saying that the machine restarts and its restart: time to finish a sentence.
+pub const UPDATE_RESTART_NOTICE: Duration = Duration::from_secs(30);
+/// A window for restarts is open for this long.
+pub const UPDATE_WINDOW: Duration = Duration::from_secs(2 * 60 * 60);
+/// Days until a window that opens once a week.
+pub const UPDATE_WINDOWS_AHEAD_MAX: i64 = 7;
+/// Connections to the agent at once: pages, a console, a stick.
+pub const UPDATE_CONNECTIONS_MAX: usize = 8;
+/// Somebody who hands in an update and says nothing for this long has gone.
+pub const UPDATE_SUBMIT_STALL_MAX: Duration = Duration::from_secs(60);
+/// A transfer from the source is taken up again this often before it is given up until the next day.
+pub const UPDATE_FETCH_TRIES_MAX: u32 = 8;
 /// A value that the agent's writer keeps: trusted metadata is the largest.
 pub const KEPT_BYTES_MAX: usize = 8 << 20;
 /// A message between the agent's processes: a kept value, or a chunk, and what says so.

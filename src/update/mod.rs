@@ -19,5 +19,6 @@ pub mod fetch;
 pub mod manifest;
 pub mod trust;
 pub mod tuf_client;
+pub mod verify;
 pub mod wire;
 pub mod write;
