@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::entry::EndReason;
 use crate::domain::facts::Kind;
+use crate::domain::limits::{NOTICE_BYTES_MAX, UPDATE_KEYS_MAX};
 use crate::domain::text::label;
 use crate::domain::token::Fingerprint;
 use crate::domain::{
@@ -65,6 +66,25 @@ pub enum Event {
     },
     /// The relay was asked to stop. Absent after a crash.
     RelayStopped,
+    /// Something happened to a version of the system (FW-08).
+    Update {
+        /// What: `refused`, `began`, `stopped`, `ready`, `restarted`, `proved`, `went_back`, `set`.
+        what: Label,
+        /// To which version, if to one.
+        version: Option<Label>,
+        /// From which one.
+        from: Label,
+        /// By which way it came: `page`, `command_line`, `stick`, `schedule`.
+        way: Label,
+        /// From where, if somebody signed in.
+        address: Option<PeerAddress>,
+        /// SHA-256 of the manifest, which pins every byte of the version.
+        manifest: Option<Fingerprint>,
+        /// Ids of the keys that signed for it.
+        keys: heapless::Vec<Text<64>, UPDATE_KEYS_MAX>,
+        /// More words.
+        why: Option<Text<NOTICE_BYTES_MAX>>,
+    },
     /// A one-time link to make the first administrator was made.
     SetupLinkCreated,
     /// An account was made.

@@ -73,6 +73,16 @@ impl Paths {
         self.sockets().join("machine.sock")
     }
 
+    /// On an appliance image the update agent takes updates here.
+    pub fn update_socket(&self) -> PathBuf {
+        self.sockets().join("update.sock")
+    }
+
+    /// The update agent's verifier finds its writer here.
+    pub fn writer_socket(&self) -> PathBuf {
+        self.sockets().join("writer.sock")
+    }
+
     /// On an appliance image, what the supervisor knows of the machine, for pages.
     pub fn machine(&self) -> PathBuf {
         self.sockets().join("machine.json")

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::update::Happened;
 use crate::domain::token::Fingerprint;
 use crate::domain::turned::{KeyText, PuzzleAnswer};
 use crate::domain::{AccountId, AccountName, DisplayName, Label, PeerAddress, Secret, Token};
@@ -54,6 +55,12 @@ pub enum Request {
         name: AccountName,
         /// The new password.
         password: Secret<String>,
+    },
+    /// Put on record what happened to a version of the system. Answer: [`super::Reply::Done`] once it
+    /// is there.
+    RecordUpdate {
+        /// What.
+        happened: Box<Happened>,
     },
     /// Make a session key for a representative. Answer: [`super::Reply::Key`].
     CreateKey {

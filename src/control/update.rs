@@ -13,7 +13,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::machine::{Channel, Notice, System};
-use crate::domain::limits::{UPDATE_HISTORY_SHOWN_MAX, UPDATE_SOURCE_BYTES_MAX, VERSION_BYTES_MAX};
+use crate::domain::limits::{
+    UPDATE_HISTORY_SHOWN_MAX, UPDATE_KEYS_MAX, UPDATE_SOURCE_BYTES_MAX, VERSION_BYTES_MAX,
+};
+use crate::domain::token::Fingerprint;
 use crate::domain::{AccountName, Model, PeerAddress, Stamp, Text};
 
 /// A version as people read it.
@@ -369,7 +372,14 @@ pub struct Happened {
     pub what: What,
     /// More words, if there are any.
     pub why: Option<Notice>,
+    /// SHA-256 of the manifest, which pins every byte of the version.
+    pub manifest: Option<Fingerprint>,
+    /// Ids of the keys that signed for it.
+    pub keys: heapless::Vec<KeyId, UPDATE_KEYS_MAX>,
 }
+
+/// Of a key that signs for versions: SHA-256 in digits.
+pub type KeyId = Text<64>;
 
 /// What happened to a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -436,7 +436,9 @@ pub const BUNDLE_NAME_BYTES_MAX: usize = 100;
 /// Where versions come from: an address.
 pub const UPDATE_SOURCE_BYTES_MAX: usize = 200;
 /// What happened to versions, as far as it is kept and shown.
-pub const UPDATE_HISTORY_SHOWN_MAX: usize = 50;
+pub const UPDATE_HISTORY_SHOWN_MAX: usize = 30;
+/// Keys that signed for a version, as far as they are on record.
+pub const UPDATE_KEYS_MAX: usize = 4;
 /// Versions that did not prove themselves are remembered, this many of them.
 pub const FAILED_VERSIONS_MAX: usize = 50;
 /// The source of versions is asked this often, unless nobody wants to know.

@@ -62,8 +62,8 @@ pub enum Access {
 /// Where the partition is found, and where it is mounted.
 #[derive(Clone, Debug)]
 pub struct Esp {
-    /// Its device.
-    pub device: PathBuf,
+    /// Its device; none where the folder is there without one, as on a developer's machine.
+    pub device: Option<PathBuf>,
     /// A folder of this program's own, made if it is not there.
     pub at: PathBuf,
     /// A file that whoever mounts it holds meanwhile, the same for all programs.
@@ -79,6 +79,9 @@ impl Esp {
         work: impl FnOnce(&Path) -> Result<T, EspError>,
     ) -> Result<T, EspError> {
         let _turn = self.take_turn().map_err(EspError::Mount)?;
+        let Some(device) = &self.device else {
+            return work(&self.at);
+        };
         fs::create_dir_all(&self.at).map_err(EspError::Mount)?;
         let mut flags =
             MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC | MsFlags::MS_NOATIME;
@@ -87,7 +90,7 @@ impl Esp {
         }
         // Our own words are ASCII, so no table of characters is needed beyond the built-in ones.
         let options = Some("umask=0077,errors=remount-ro");
-        mount(Some(&self.device), &self.at, Some("vfat"), flags, options)
+        mount(Some(device), &self.at, Some("vfat"), flags, options)
             .map_err(|errno| EspError::Mount(errno.into()))?;
         let done = work(&self.at);
         // Also after a fault: it must not stay mounted. Everything is written out by then.

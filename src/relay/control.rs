@@ -12,8 +12,10 @@ use super::clock::{Clock, stamp};
 use super::hub::Event;
 use super::hub::event::{Answer, Figures, Order};
 use super::hub_thread::{Answers, random};
+use super::update_record;
 use crate::audit::{self, Actor};
 use crate::config::Config;
+use crate::control::update::Happened;
 use crate::control::{Reply, Request, wire};
 use crate::domain::limits::{CONTROL_CONNECTIONS_MAX, CONTROL_REPLY_WITHIN};
 use crate::domain::password::Password;
@@ -114,6 +116,7 @@ impl Control {
             Request::ResetPassword { name, password } => {
                 refusing(self.reset_password(&name, &password))
             }
+            Request::RecordUpdate { happened } => refusing(self.record_update(&happened)),
             Request::CreateKey {
                 representative,
                 seconds,
@@ -233,6 +236,11 @@ impl Control {
             sign_in: None,
         });
         Ok(Reply::Account(account))
+    }
+
+    fn record_update(&self, happened: &Happened) -> Result<Reply, Refusal> {
+        update_record::append(&mut Database::open(&self.store)?, happened)?;
+        Ok(Reply::Done)
     }
 
     fn create_key(

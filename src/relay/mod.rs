@@ -24,3 +24,4 @@ pub mod recorder;
 pub mod run;
 pub mod shard;
 pub mod transcripts;
+mod update_record;

@@ -17,6 +17,7 @@
 pub mod bundle;
 pub mod fetch;
 pub mod manifest;
+pub mod roles;
 pub mod trust;
 pub mod tuf_client;
 pub mod verify;

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::boot::System;
 use crate::control::machine::{Channel, Notice};
-use crate::control::update::{Happened, Phase, Settings, Version, Who};
-use crate::domain::limits::{AGENT_FRAME_BYTES_MAX, UPDATE_HISTORY_SHOWN_MAX};
+use crate::control::update::{Happened, KeyId, Phase, Settings, Version, Who};
+use crate::domain::limits::{AGENT_FRAME_BYTES_MAX, UPDATE_HISTORY_SHOWN_MAX, UPDATE_KEYS_MAX};
 use crate::domain::token::Fingerprint;
 use crate::domain::{Model, Stamp};
 
@@ -151,6 +151,8 @@ pub enum Order {
     Begin {
         /// On whose behalf.
         who: Who,
+        /// Who signed for it.
+        keys: heapless::Vec<KeyId, UPDATE_KEYS_MAX>,
     },
     /// A chunk follows, by its place in the payload. No answer.
     Chunk {

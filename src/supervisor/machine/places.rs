@@ -70,7 +70,7 @@ impl Places {
     /// The boot loader's partition.
     pub(super) fn esp(&self) -> Esp {
         Esp {
-            device: self.device(Place::Esp),
+            device: Some(self.device(Place::Esp)),
             at: self.run("esp"),
             turn: self.run("esp.turn"),
         }

@@ -64,7 +64,10 @@ pub fn install(
     mut show: impl FnMut(Phase),
 ) -> Result<(), InstallError> {
     hands.keep_trust(&judged.trusted)?;
-    let begin = Order::Begin { who: who.clone() };
+    let begin = Order::Begin {
+        who: who.clone(),
+        keys: judged.keys(),
+    };
     let missing = hands.begin(&begin, &judged.manifest_bytes)?;
     if let Err(error) = transfer(judged, &missing, hands, payload, &mut show) {
         let why = notice(&error.to_string());

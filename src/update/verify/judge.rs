@@ -3,7 +3,8 @@
 use std::error::Error;
 
 use crate::control::machine::{Notice, notice};
-use crate::control::update::{Accept, Expired, Line, Offer, Verdict};
+use crate::control::update::{Accept, Expired, KeyId, Line, Offer, Verdict};
+use crate::domain::limits::UPDATE_KEYS_MAX;
 use crate::domain::text::label;
 use crate::domain::{Model, Stamp, Text};
 use crate::update::manifest::{Manifest, ManifestError};
@@ -43,6 +44,16 @@ pub struct Judged {
     pub evidence: Vec<Evidence>,
     /// For people.
     pub verdict: Verdict,
+}
+
+impl Judged {
+    /// Ids of the keys that signed for it.
+    pub fn keys(&self) -> heapless::Vec<KeyId, UPDATE_KEYS_MAX> {
+        let targets = self.evidence.iter().filter(|e| e.role == "targets");
+        let ids = targets.flat_map(|evidence| &evidence.signed_by);
+        let ids = ids.filter_map(|id| KeyId::try_from(id.as_str()).ok());
+        ids.take(UPDATE_KEYS_MAX).collect()
+    }
 }
 
 /// What is known when an update is looked at.

@@ -176,6 +176,8 @@ impl Head {
             from: told.running.version,
             what: What::Refused,
             why: Some(notice(&refusal.to_string())),
+            manifest: None,
+            keys: heapless::Vec::new(),
         };
         if let Err(error) = hands.note(happened) {
             tracing::warn!(%error, "refusal_not_recorded");

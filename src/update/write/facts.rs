@@ -57,7 +57,7 @@ impl Machine {
             facts: facts_file,
             partitions: facts::PLACES_FOLDER.into(),
             esp: Esp {
-                device: PathBuf::from(facts::PLACES_FOLDER).join(Place::Esp.name()),
+                device: Some(PathBuf::from(facts::PLACES_FOLDER).join(Place::Esp.name())),
                 at: "/run/jumpgate/update-esp".into(),
                 turn: "/run/jumpgate/esp.turn".into(),
             },

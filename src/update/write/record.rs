@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::kept::{Kept, KeptError};
 use crate::boot::System;
 use crate::control::machine::{Notice, notice};
-use crate::control::update::{Happened, Settings, Version, What, Who};
-use crate::domain::limits::{FAILED_VERSIONS_MAX, UPDATE_HISTORY_SHOWN_MAX};
+use crate::control::update::{Happened, KeyId, Settings, Version, What, Who};
+use crate::domain::limits::{FAILED_VERSIONS_MAX, UPDATE_HISTORY_SHOWN_MAX, UPDATE_KEYS_MAX};
 use crate::domain::token::Fingerprint;
 use crate::domain::{Stamp, Text};
 
@@ -27,10 +27,28 @@ pub struct Attempt {
     pub slot: System,
     /// On whose behalf.
     pub who: Who,
+    /// Who signed for it.
+    pub keys: heapless::Vec<KeyId, UPDATE_KEYS_MAX>,
     /// From which version.
     pub from: Version,
     /// How far it is.
     pub step: Step,
+}
+
+impl Attempt {
+    /// Something that happened to it.
+    pub fn happened(&self, what: What, why: Option<Notice>, at: Stamp) -> Happened {
+        Happened {
+            at,
+            who: self.who.clone(),
+            version: Some(self.version.clone()),
+            from: self.from.clone(),
+            what,
+            why,
+            manifest: Some(self.manifest),
+            keys: self.keys.clone(),
+        }
+    }
 }
 
 /// How far a version is.
@@ -75,14 +93,7 @@ impl Journal {
     /// `attempt` is over.
     fn end(&mut self, attempt: Attempt, what: What, why: Option<Notice>, at: Stamp) {
         self.attempt = None;
-        self.note(Happened {
-            at,
-            who: attempt.who,
-            version: Some(attempt.version),
-            from: attempt.from,
-            what,
-            why,
-        });
+        self.note(attempt.happened(what, why, at));
     }
 
     /// The version on its way did not prove itself.
@@ -237,6 +248,7 @@ mod tests {
                 sequence: 2,
                 slot: System::B,
                 who: Who::default(),
+                keys: heapless::Vec::new(),
                 from: text("1"),
                 step,
             }),
@@ -339,6 +351,8 @@ mod tests {
                 from: text("1"),
                 what: What::Set,
                 why: None,
+                manifest: None,
+                keys: heapless::Vec::new(),
             });
         }
         assert_eq!(journal.history.len(), UPDATE_HISTORY_SHOWN_MAX);

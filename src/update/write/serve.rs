@@ -10,8 +10,9 @@ use super::kept::KeptError;
 use super::record::{Attempt, Journal, Record, Step, settle};
 use super::slot::{Incoming, SlotError};
 use crate::control::machine::notice;
-use crate::control::update::{Happened, Phase, What, Who};
+use crate::control::update::{Happened, KeyId, Phase, What, Who};
 use crate::domain::Stamp;
+use crate::domain::limits::UPDATE_KEYS_MAX;
 use crate::domain::token::Fingerprint;
 use crate::update::manifest::{Manifest, ManifestError};
 use crate::update::wire::{self, Answer, Kind, Order, Told, WireError};
@@ -113,9 +114,9 @@ impl Writer {
                 kept.map(|()| Answer::Done).map_err(WriteError::from)
             }
             Order::Note { happened } => self.note(happened).map(|()| Answer::Done),
-            Order::Begin { who } => {
+            Order::Begin { who, keys } => {
                 let manifest = receive_bytes(socket).await?;
-                self.begin(who, &manifest).await
+                self.begin(who, keys, &manifest).await
             }
             Order::Chunk { .. } => unreachable!("taken before"),
             Order::Finish => self.finish(socket).await?,
@@ -205,7 +206,12 @@ impl Writer {
         self.note(happened(&attempt, what, why))
     }
 
-    async fn begin(&mut self, who: Who, manifest: &[u8]) -> Result<Answer, WriteError> {
+    async fn begin(
+        &mut self,
+        who: Who,
+        keys: heapless::Vec<KeyId, UPDATE_KEYS_MAX>,
+        manifest: &[u8],
+    ) -> Result<Answer, WriteError> {
         let fingerprint = Fingerprint::of(manifest);
         let manifest = Manifest::decode(manifest)?;
         let known = self.machine.look(now())?;
@@ -229,6 +235,7 @@ impl Writer {
             sequence: manifest.sequence,
             slot,
             who,
+            keys,
             from: known.running.version,
             step: Step::Writing,
         };
@@ -337,14 +344,7 @@ impl Coming {
 }
 
 fn happened(attempt: &Attempt, what: What, why: Option<&str>) -> Happened {
-    Happened {
-        at: now(),
-        who: attempt.who.clone(),
-        version: Some(attempt.version.clone()),
-        from: attempt.from.clone(),
-        what,
-        why: why.map(notice),
-    }
+    attempt.happened(what, why.map(notice), now())
 }
 
 fn now() -> Stamp {
