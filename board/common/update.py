@@ -10,7 +10,7 @@ root by the old and the new ones; a threshold above one is written by hand, or b
 The Update Framework (TUF 1.0).
 
 `sign` adds a version to REPOSITORY, a folder to be served as it is (metadata/, targets/), and packs
-the same as one file, OUTPUT: magic, length, metadata, payload (src/update/bundle/mod.rs). Nothing but
+the same as one file, OUTPUT: magic, length, hash, metadata, payload (src/update/bundle/mod.rs). Nothing but
 the time of signing, in the dates, differs from run to run.
 """
 
@@ -185,7 +185,7 @@ def sign(folder, slot, release, model, line, notes, repository, output):
         write(os.path.join(place, name), files[name])
     packed = b"".join(bytes([len(name)]) + name.encode() + len(content).to_bytes(4, "big") + content
                       for name, content in (files | {"manifest.json": described}).items())
-    write(os.path.abspath(output), MAGIC + len(packed).to_bytes(4, "big") + packed + payload)
+    write(os.path.abspath(output), MAGIC + len(packed).to_bytes(4, "big") + hashlib.sha256(packed).digest() + packed + payload)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 //! The `.update` file: everything that an appliance without a network needs.
 //!
 //! ```text
-//! magic, 16 bytes │ u32 length │ metadata: name, bytes; name, bytes; … │ payload
+//! magic, 16 bytes │ u32 length │ SHA-256 │ metadata: name, bytes; name, bytes; … │ payload
 //! ```
 //!
 //! Metadata comes first, so that everything is known to be signed before the first byte of the
@@ -9,16 +9,18 @@
 //! that a server would have in its `metadata` folder, and the manifest's. Which of them are believed
 //! is [`super::trust`]'s to say; which bytes follow, [`super::manifest`]'s.
 //!
-//! Numbers are big-endian. An entry is a `u8` and that much name, then a `u32` and that many bytes.
+//! The hash is the metadata's. It says nothing about whom to believe; it tells a file that was damaged
+//! on its way from one that was made to deceive. Numbers are big-endian. An entry is a `u8` and that much name, then a `u32` and that many bytes.
 
 use std::collections::BTreeMap;
 
 use crate::domain::limits::{BUNDLE_ENTRIES_MAX, BUNDLE_METADATA_BYTES_MAX, BUNDLE_NAME_BYTES_MAX};
+use crate::domain::token::Fingerprint;
 
 /// What a file begins with: name and format.
 pub const MAGIC: [u8; 16] = *b"JUMPGATE UPDATE1";
-/// Magic and the metadata's length.
-pub const HEADER_BYTES: usize = MAGIC.len() + 4;
+/// Magic, and the metadata's length and hash.
+pub const HEADER_BYTES: usize = MAGIC.len() + 4 + 32;
 
 /// Why a file is no update. Always the sender's doing.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +37,9 @@ pub enum BundleError {
         /// What was announced.
         announced: usize,
     },
+    /// Its hash is another one.
+    #[error("the file is damaged. Get it again")]
+    Damaged,
     /// An entry that does not end within the metadata.
     #[error("metadata ends within an entry, at byte {at} of {bytes}")]
     Torn {
@@ -60,19 +65,33 @@ pub enum BundleError {
     TooMany,
 }
 
-/// Reads the first [`HEADER_BYTES`]: how many bytes of metadata follow.
-pub fn metadata_bytes(header: [u8; HEADER_BYTES]) -> Result<usize, BundleError> {
-    let (magic, length) = header.split_at(MAGIC.len());
-    if magic != MAGIC {
-        let found = String::from_utf8_lossy(magic).into_owned();
-        return Err(BundleError::Magic { found });
+/// What a file's first bytes announce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Of the metadata, which follows.
+    pub bytes: usize,
+    sha256: Fingerprint,
+}
+
+impl Header {
+    /// Reads the first bytes of a file.
+    pub fn decode(header: [u8; HEADER_BYTES]) -> Result<Self, BundleError> {
+        let (magic, rest) = header.split_at(MAGIC.len());
+        if magic != MAGIC {
+            let found = String::from_utf8_lossy(magic).into_owned();
+            return Err(BundleError::Magic { found });
+        }
+        let (length, hash) = rest.split_first_chunk().expect("as long as it is");
+        let announced = u32::from_be_bytes(*length) as usize;
+        if announced > BUNDLE_METADATA_BYTES_MAX {
+            return Err(BundleError::TooLong { announced });
+        }
+        let hash = hash.try_into().expect("what is left are 32 bytes");
+        Ok(Self {
+            bytes: announced,
+            sha256: Fingerprint(hash),
+        })
     }
-    let length = length.try_into().expect("what is left are four bytes");
-    let announced = u32::from_be_bytes(length) as usize;
-    if announced > BUNDLE_METADATA_BYTES_MAX {
-        return Err(BundleError::TooLong { announced });
-    }
-    Ok(announced)
 }
 
 /// The metadata's files by name.
@@ -80,8 +99,15 @@ pub fn metadata_bytes(header: [u8; HEADER_BYTES]) -> Result<usize, BundleError> 
 pub struct Metadata(BTreeMap<String, Vec<u8>>);
 
 impl Metadata {
-    /// Reads what the header announced, all of it.
-    pub fn decode(bytes: &[u8]) -> Result<Self, BundleError> {
+    /// Reads what `header` announced, all of it.
+    pub fn decode(header: Header, bytes: &[u8]) -> Result<Self, BundleError> {
+        if header.sha256 != Fingerprint::of(bytes) {
+            return Err(BundleError::Damaged);
+        }
+        Self::entries(bytes)
+    }
+
+    fn entries(bytes: &[u8]) -> Result<Self, BundleError> {
         let mut files = BTreeMap::new();
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -136,9 +162,9 @@ fn checked(name: &[u8]) -> Result<String, BundleError> {
 #[cfg(any(test, fuzzing))]
 pub fn fuzz(data: &[u8]) {
     if let Some(header) = data.first_chunk() {
-        let _ = metadata_bytes(*header);
+        let _ = Header::decode(*header);
     }
-    if let Ok(metadata) = Metadata::decode(data) {
+    if let Ok(metadata) = Metadata::entries(data) {
         let bytes: usize = metadata
             .0
             .iter()
@@ -166,13 +192,17 @@ mod tests {
     }
 
     fn header(magic: &[u8], length: u32) -> [u8; HEADER_BYTES] {
-        [magic, &length.to_be_bytes()].concat().try_into().unwrap()
+        let hash = Fingerprint::of(b"1234567").0;
+        [magic, &length.to_be_bytes(), &hash]
+            .concat()
+            .try_into()
+            .unwrap()
     }
 
     #[test]
     fn files_are_found_by_name() {
         let bytes = encoded(&[("1.root.json", b"{}"), ("b400.json", b"")]);
-        let metadata = Metadata::decode(&bytes).unwrap();
+        let metadata = Metadata::entries(&bytes).unwrap();
         assert_eq!(metadata.file("1.root.json"), Some(&b"{}"[..]));
         assert_eq!(metadata.file("b400.json"), Some(&b""[..]));
         assert_eq!(metadata.file("2.root.json"), None);
@@ -180,9 +210,18 @@ mod tests {
 
     #[test]
     fn another_kind_of_file_is_told_at_its_first_bytes() {
-        let refused = metadata_bytes(header(b"PK\x03\x04 a zip file.", 7));
+        let refused = Header::decode(header(b"PK\x03\x04 a zip file.", 7));
         assert!(matches!(refused, Err(BundleError::Magic { .. })));
-        assert_eq!(metadata_bytes(header(&MAGIC, 7)), Ok(7));
+        let header = Header::decode(header(&MAGIC, 7)).unwrap();
+        assert_eq!(header.bytes, 7);
+        assert_eq!(
+            Metadata::decode(header, b"1234568"),
+            Err(BundleError::Damaged)
+        );
+        assert!(matches!(
+            Metadata::decode(header, b"1234567"),
+            Err(BundleError::Torn { .. })
+        ));
     }
 
     #[test]
@@ -190,7 +229,7 @@ mod tests {
         let announced = BUNDLE_METADATA_BYTES_MAX + 1;
         let header = header(&MAGIC, u32::try_from(announced).unwrap());
         assert_eq!(
-            metadata_bytes(header),
+            Header::decode(header),
             Err(BundleError::TooLong { announced })
         );
     }
@@ -200,7 +239,7 @@ mod tests {
         let bytes = encoded(&[("a", b"123"), ("b", b"4")]);
         let ends = [0, 9];
         for cut in (0..bytes.len()).filter(|cut| !ends.contains(cut)) {
-            let refused = Metadata::decode(&bytes[..cut]);
+            let refused = Metadata::entries(&bytes[..cut]);
             assert!(
                 matches!(refused, Err(BundleError::Torn { .. })),
                 "{cut}: {refused:?}"
@@ -220,14 +259,17 @@ mod tests {
             "a\0",
             &"x".repeat(200),
         ] {
-            let refused = Metadata::decode(&encoded(&[(name, b"")]));
+            let refused = Metadata::entries(&encoded(&[(name, b"")]));
             assert!(matches!(refused, Err(BundleError::Name { .. })), "{name:?}");
         }
-        let twice = Metadata::decode(&encoded(&[("a", b"1"), ("a", b"2")]));
+        let twice = Metadata::entries(&encoded(&[("a", b"1"), ("a", b"2")]));
         assert_eq!(twice, Err(BundleError::Twice { name: "a".into() }));
         let many: Vec<String> = (0..=BUNDLE_ENTRIES_MAX).map(|n| n.to_string()).collect();
         let many: Vec<(&str, &[u8])> = many.iter().map(|name| (name.as_str(), &b""[..])).collect();
-        assert_eq!(Metadata::decode(&encoded(&many)), Err(BundleError::TooMany));
+        assert_eq!(
+            Metadata::entries(&encoded(&many)),
+            Err(BundleError::TooMany)
+        );
     }
 
     proptest! {

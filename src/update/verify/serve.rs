@@ -18,7 +18,7 @@ use crate::control::update::{
 use crate::control::wire::{self, WireError};
 use crate::domain::Stamp;
 use crate::domain::limits::{UPDATE_CONNECTIONS_MAX, UPDATE_SUBMIT_STALL_MAX};
-use crate::update::bundle::{self, BundleError, Metadata};
+use crate::update::bundle::{self, BundleError, Header, Metadata};
 use crate::update::trust::TrustedSet;
 use crate::update::wire::{Order, Told};
 
@@ -120,6 +120,7 @@ impl Head {
         let set = set.unwrap_or_else(|| TrustedSet::of_root(self.first_root.clone()));
         let mut shared = self.shared();
         shared.told = Some(told.clone());
+        shared.root_version = version(&set.root);
         Ok((told, set))
     }
 
@@ -272,12 +273,19 @@ fn check(judged: Judged, accept: Accept) -> Result<Judged, Refusal> {
     Ok(judged)
 }
 
+/// What a root of trust that was checked says of itself.
+fn version(root: &[u8]) -> u64 {
+    let root: serde_json::Value = serde_json::from_slice(root).unwrap_or_default();
+    root["signed"]["version"].as_u64().unwrap_or_default()
+}
+
 fn read_metadata(from: &mut impl Read) -> Result<Metadata, Refusal> {
     let mut header = [0; bundle::HEADER_BYTES];
     from.read_exact(&mut header)?;
-    let mut metadata = vec![0; bundle::metadata_bytes(header)?];
+    let header = Header::decode(header)?;
+    let mut metadata = vec![0; header.bytes];
     from.read_exact(&mut metadata)?;
-    Ok(Metadata::decode(&metadata)?)
+    Ok(Metadata::decode(header, &metadata)?)
 }
 
 fn now() -> Stamp {
