@@ -301,6 +301,8 @@ pub const HEALTH_GATE_AFTER_CRASHES: Duration = Duration::from_secs(11 * 60);
 /// A slot whose pages have not been served for that long by this time after its start, and the time
 /// that [`HEALTH_GATE`] or [`HEALTH_GATE_AFTER_CRASHES`] takes, is as bad as one that crashes.
 pub const HEALTHY_WITHIN: Duration = Duration::from_secs(10 * 60);
+/// A version that is on trial has this long instead.
+pub const TRIAL_WITHIN: Duration = Duration::from_secs(5 * 60);
 /// Until then, a page is asked for this often.
 pub const PROBE_EVERY: Duration = Duration::from_secs(2);
 /// A page that is asked for has to come within this.

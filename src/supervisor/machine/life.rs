@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
+use super::agent;
 use super::clock::{self, Clock, Heard};
 use super::facts;
 use super::health::{Crashes, Gate, Relapses, Sign};
@@ -27,13 +28,14 @@ use super::time_servers::{TimeServers, write_hardware_clock};
 use super::watchdog::Watchdogs;
 use super::{RELAPSES, SET_UP, hardware, now};
 use crate::boot::Slot;
+use crate::boot::facts::LAST_WORDS_FILE;
 use crate::config::{Config, Paths, Ready};
 use crate::control::machine::{
-    Facts, Health, Lease, NetworkFacts, Notice, Reply, Request, Site, notice,
+    Facts, Health, Lease, NetworkFacts, Notice, Reply, Request, Site, SlotFacts, State, notice,
 };
 use crate::domain::limits::{
     DATA_FREE_BYTES_MIN, FIRST_ADDRESS_WITHIN, HEALTH_GATE, HEALTHY_WITHIN, LOGS_LOOKED_AT_EVERY,
-    MACHINE_TICK, PROBE_EVERY,
+    MACHINE_TICK, PROBE_EVERY, TRIAL_WITHIN,
 };
 use crate::domain::network::{InterfaceName, Network};
 use crate::domain::{Moment, Secret};
@@ -44,8 +46,10 @@ use crate::supervisor::log;
 use crate::supervisor::settings;
 use crate::supervisor::state::Mode;
 
-/// Programs that have to serve.
-const PROGRAMS: usize = 2;
+/// Programs without which there are no pages.
+const PAGES: [&str; 2] = ["relay", "web"];
+/// Programs without which a version could never be replaced.
+const AGENT: [&str; 2] = [agent::WRITER, agent::VERIFIER];
 
 /// How the loop ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +89,8 @@ pub(super) struct Levers {
     pub(super) go: watch::Sender<bool>,
     /// True once the relay has served: the store is there.
     pub(super) relay_up: watch::Sender<bool>,
+    /// True once pages were served: the rest may start.
+    pub(super) pages_up: watch::Sender<bool>,
     /// Changes when the programs have to begin anew.
     pub(super) again: watch::Sender<u32>,
     pub(super) elsewhere: mpsc::Sender<Elsewhere>,
@@ -186,7 +192,7 @@ impl Life<'_> {
         }
         if self.rest.gate != Gate::Passed
             && !matches!(self.facts.health, Health::Failing { .. })
-            && at.since(self.began) >= self.gate() + HEALTHY_WITHIN
+            && at.since(self.began) >= self.gate() + self.within()
         {
             self.give_up(notice("no page was served for long enough since the start"));
         }
@@ -204,7 +210,12 @@ impl Life<'_> {
     }
 
     fn is_serving(&self) -> bool {
-        self.rest.serving.len() == PROGRAMS
+        PAGES.iter().all(|name| self.rest.serving.contains(name))
+    }
+
+    fn is_whole(&self) -> bool {
+        let has_agent = AGENT.iter().all(|name| self.rest.serving.contains(name));
+        self.is_serving() && has_agent
     }
 
     // ---- programs ----
@@ -232,8 +243,11 @@ impl Life<'_> {
                     self.remember_set_up(&ready);
                     self.levers.relay_up.send_replace(true);
                 }
-                if self.is_serving() && self.facts.health == Health::Starting {
-                    self.facts.health = Health::Serving;
+                if self.is_serving() {
+                    self.levers.pages_up.send_replace(true);
+                    if self.facts.health == Health::Starting {
+                        self.facts.health = Health::Serving;
+                    }
                 }
             }
         }
@@ -266,7 +280,8 @@ impl Life<'_> {
         let at = now().moment;
         self.rest.serving.remove(name);
         self.see(Sign::Crashed);
-        if self.rest.crashes.add(name, at) {
+        // Sessions go on without the update agent.
+        if self.rest.crashes.add(name, at) && !AGENT.contains(&name) {
             let why = notice(&format!("{name} keeps failing ({how})"));
             self.give_up(why);
         }
@@ -283,6 +298,7 @@ impl Life<'_> {
             Some(next) => match places::replace(&self.places.state(RELAPSES), &next.encode()) {
                 Ok(()) => {
                     note(&format!("{why}: restarting the machine"));
+                    self.leave_last_words(&why);
                     self.rest.end = Some(End::Power(Power::Restart));
                 }
                 // What cannot be counted does not end.
@@ -294,11 +310,20 @@ impl Life<'_> {
         self.facts.health = Health::Failing { why };
     }
 
+    /// For the version that runs next, if it is another one.
+    fn leave_last_words(&self, why: &str) {
+        let path = self.places.path(LAST_WORDS_FILE);
+        let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        if let Err(error) = folder.and_then(|()| places::replace(&path, why)) {
+            note(&format!("{}: {error}", path.display()));
+        }
+    }
+
     // ---- health ----
 
     fn probed(&mut self, served: bool) {
         self.probe.done();
-        let sign = if served && self.is_serving() {
+        let sign = if served && self.is_whole() {
             Sign::Served
         } else {
             Sign::Silent
@@ -311,6 +336,16 @@ impl Life<'_> {
         self.rest.gate = before.after(sign, now().moment, self.gate());
         if before != Gate::Passed && self.rest.gate == Gate::Passed {
             self.facts.health = self.proved();
+        }
+    }
+
+    /// How long a version has to come up. One that never did is not waited for as long.
+    fn within(&self) -> Duration {
+        let running = |slot: &&SlotFacts| Slot::System(slot.system) == self.facts.boot.slot;
+        let known = self.facts.boot.slots.iter().find(running);
+        match known.map(|slot| &slot.state) {
+            Some(State::OnTrial { .. } | State::Untried { .. }) => TRIAL_WITHIN,
+            _ => HEALTHY_WITHIN,
         }
     }
 
@@ -385,7 +420,7 @@ impl Life<'_> {
 
     /// The programs read their settings only at their start.
     fn begin_anew(&mut self) {
-        self.rest.serving.clear();
+        self.rest.serving.retain(|name| AGENT.contains(name));
         self.see(Sign::Silent);
         self.levers
             .again

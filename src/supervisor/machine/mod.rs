@@ -14,6 +14,7 @@
 //! Not here: everything before the checked root ([`crate::boot`], `init`), and what the person at
 //! the console sees (`crate::cli`).
 
+mod agent;
 mod button;
 mod client;
 mod clock;
@@ -48,6 +49,7 @@ use nix::time::{ClockId, clock_gettime};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 
+use self::agent::Agent;
 use self::clock::Clock;
 use self::health::Relapses;
 use self::journal::note;
@@ -282,6 +284,10 @@ fn serve(
     }
     let programs = Programs::find(&arguments, &state, &ports, Mode::Root)?;
     warm(&programs);
+    let agent = Agent::new(
+        &paths,
+        &arguments.programs().map_err(system("find the programs"))?,
+    )?;
     let tool = arguments
         .programs()
         .map_err(system("find the programs"))?
@@ -361,9 +367,10 @@ fn serve(
             tell: outlets.tell,
             go: outlets.go,
             relay_up: outlets.relay_up,
+            pages_up: outlets.pages_up,
             again: outlets.again,
         };
-        Ok::<_, SupervisorError>(all_at_once(&programs, &mut life, inlets, threads).await)
+        Ok::<_, SupervisorError>(all_at_once(&programs, &agent, &mut life, inlets, threads).await)
     })?;
     note("stopped");
     drop(runtime);
@@ -413,6 +420,7 @@ struct Outlets {
     elsewhere: mpsc::Receiver<Elsewhere>,
     go: watch::Receiver<bool>,
     relay_up: watch::Receiver<bool>,
+    pages_up: watch::Receiver<bool>,
     again: watch::Receiver<u32>,
 }
 
@@ -424,11 +432,13 @@ fn connect() -> (Levers, Outlets) {
     let (to_elsewhere, elsewhere) = mpsc::channel(MACHINE_QUEUE_MAX);
     let (may_go, go) = watch::channel(false);
     let (relay_is_up, relay_up) = watch::channel(false);
+    let (pages_are_up, pages_up) = watch::channel(false);
     let (begin_again, again) = watch::channel(0);
     let levers = Levers {
         network: network_orders,
         go: may_go,
         relay_up: relay_is_up,
+        pages_up: pages_are_up,
         again: begin_again,
         elsewhere: to_elsewhere,
     };
@@ -443,6 +453,7 @@ fn connect() -> (Levers, Outlets) {
         elsewhere,
         go,
         relay_up,
+        pages_up,
         again,
     };
     (levers, outlets)
@@ -456,12 +467,14 @@ struct Threads {
     tell: mpsc::Sender<super::keep::Event>,
     go: watch::Receiver<bool>,
     relay_up: watch::Receiver<bool>,
+    pages_up: watch::Receiver<bool>,
     again: watch::Receiver<u32>,
 }
 
 /// Everything, until the main loop has a reason to end and the programs have.
 async fn all_at_once(
     programs: &Programs,
+    agent: &Agent,
     life: &mut Life<'_>,
     mut inlets: Inlets,
     threads: Threads,
@@ -473,12 +486,15 @@ async fn all_at_once(
         tell,
         go,
         relay_up,
+        pages_up,
         again,
     } = threads;
+    // New settings are nothing to the update agent.
+    let (_again, unchanged) = watch::channel(0);
     let (stop, stopped) = watch::channel(false);
     let network = tokio::spawn(network.run());
     let requests = tokio::spawn(requests::serve(listener, ask));
-    let keep = |program, mut start: watch::Receiver<bool>| {
+    let keep = |program, mut start: watch::Receiver<bool>, again: &watch::Receiver<u32>| {
         let mut stopped = stopped.clone();
         let kept = Kept {
             program,
@@ -496,7 +512,14 @@ async fn all_at_once(
             kept.keep().await;
         }
     };
-    let kept = async { tokio::join!(keep(&programs.relay, go), keep(&programs.web, relay_up)) };
+    let kept = async {
+        tokio::join!(
+            keep(&programs.relay, go, &again),
+            keep(&programs.web, relay_up, &again),
+            keep(&agent.writer, pages_up.clone(), &unchanged),
+            keep(&agent.verifier, pages_up, &unchanged),
+        )
+    };
     let lived = async {
         let end = life.run(&mut inlets).await;
         note("stopping");
