@@ -23,6 +23,7 @@ mod program;
 mod settings;
 mod state;
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -128,7 +129,11 @@ impl Programs {
         } else {
             Reach::new(mode, root, &folder, endpoint.as_deref())
         };
-        let mut web_arguments = vec!["--state".into(), reach.state.clone().into()];
+        let mut web_arguments: Vec<OsString> =
+            vec!["--state".into(), reach.state.clone().into()];
+        if let Some(generation) = arguments.store.generation() {
+            web_arguments.extend(generation.arguments().into_iter().map(Into::into));
+        }
         let relay_arguments = web_arguments.clone();
         if let Some(endpoint) = &reach.endpoint {
             web_arguments.extend(["--endpoint".into(), endpoint.into()]);
