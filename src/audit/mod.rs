@@ -19,9 +19,7 @@ mod record;
 
 pub use chain::ChainBroken;
 pub use event::{Actor, Event};
-pub use record::{
-    Head, Record, Restored, VerifyError, append, begin, head, page, restore, verify,
-};
+pub use record::{Head, Record, Restored, VerifyError, append, begin, head, page, restore, verify};
 
 #[cfg(test)]
 mod tests;

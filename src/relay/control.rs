@@ -312,7 +312,9 @@ impl Control {
         representative: &AccountName,
         seconds: Option<u32>,
     ) -> Result<Reply, Refusal> {
-        let found = self.store()?.read(|c| accounts::by_name(c, representative))?;
+        let found = self
+            .store()?
+            .read(|c| accounts::by_name(c, representative))?;
         let account: Account = found
             .map(|(account, _)| account)
             .ok_or_else(|| no_account(representative))?;
@@ -358,15 +360,24 @@ enum Caller {
 impl Caller {
     fn of(stream: &UnixStream) -> Self {
         let caller = getsockopt(stream, PeerCredentials).map(|caller| caller.uid());
-        match caller {
-            Ok(user) if user == 0 || user == geteuid().as_raw() => Self::Root,
-            _ => Self::Stranger,
+        caller.map_or(Self::Stranger, |user| {
+            Self::by_user(user, geteuid().as_raw())
+        })
+    }
+
+    /// `own` is this program's user.
+    fn by_user(user: u32, own: u32) -> Self {
+        if user == 0 || user == own {
+            Self::Root
+        } else {
+            Self::Stranger
         }
     }
 }
 
 /// Said to whoever asks for a change during a trial; pages word it in the same way.
-const ON_TRIAL: &str = "a new version is proving itself; changes are possible again in a few minutes";
+const ON_TRIAL: &str =
+    "a new version is proving itself; changes are possible again in a few minutes";
 
 /// Why something was not done, in the administrator's words.
 struct Refusal(String);
@@ -396,4 +407,19 @@ fn hashed(password: &Secret<String>) -> Result<String, Refusal> {
     let mut salt = [0; 16];
     random(&mut salt);
     Ok(password.hash(salt))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::users::{RELAY, WEB};
+
+    #[test]
+    fn the_web_side_neither_ends_a_trial_nor_copies_the_store() {
+        assert_eq!(Caller::by_user(WEB, RELAY), Caller::Stranger);
+        assert_eq!(Caller::by_user(1_000, RELAY), Caller::Stranger);
+        assert_eq!(Caller::by_user(0, RELAY), Caller::Root);
+        // On a developer's machine everything runs under one user.
+        assert_eq!(Caller::by_user(1_000, 1_000), Caller::Root);
+    }
 }

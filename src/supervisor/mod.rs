@@ -129,8 +129,7 @@ impl Programs {
         } else {
             Reach::new(mode, root, &folder, endpoint.as_deref())
         };
-        let mut web_arguments: Vec<OsString> =
-            vec!["--state".into(), reach.state.clone().into()];
+        let mut web_arguments: Vec<OsString> = vec!["--state".into(), reach.state.clone().into()];
         if let Some(generation) = arguments.store.generation() {
             web_arguments.extend(generation.arguments().into_iter().map(Into::into));
         }

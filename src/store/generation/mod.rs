@@ -18,6 +18,8 @@ pub(super) mod files;
 mod keep;
 pub mod plan;
 mod prepare;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 

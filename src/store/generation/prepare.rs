@@ -100,9 +100,7 @@ pub fn prepare(
             };
             match copy.check() {
                 // This version cannot read it, but there is its own from before: better than none.
-                Err(StoreError::NewerSchema { .. })
-                    if found.stores.contains(&name) && !trial =>
-                {
+                Err(StoreError::NewerSchema { .. }) if found.stores.contains(&name) && !trial => {
                     tracing::error!(store = %from, "store_too_new_to_copy");
                     let prepared = ready(Vec::new(), false, None)?;
                     point(folder, own, watch)?;

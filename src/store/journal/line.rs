@@ -228,7 +228,10 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let lines = journal();
-        let found: Vec<_> = read(&text(&lines)).into_iter().map(Result::unwrap).collect();
+        let found: Vec<_> = read(&text(&lines))
+            .into_iter()
+            .map(Result::unwrap)
+            .collect();
         assert_eq!(found, lines);
     }
 

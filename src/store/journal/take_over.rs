@@ -64,13 +64,8 @@ fn session(tx: &Transaction<'_>, row: &SessionRow) -> Result<Taken, StoreError> 
         let reason = row.end_reason.as_deref().and_then(word::<EndReason>);
         reason.unwrap_or(EndReason::Limit)
     });
-    let [owner_name, customer, computer, platform] = [
-        &row.owner_name,
-        &row.customer,
-        &row.computer,
-        &row.platform,
-    ]
-    .map(|text| label(text));
+    let [owner_name, customer, computer, platform] =
+        [&row.owner_name, &row.customer, &row.computer, &row.platform].map(|text| label(text));
     let found_by = found_by([&owner_name, &customer, &computer, &private, &public]);
     tx.prepare_cached(
         "INSERT INTO sessions

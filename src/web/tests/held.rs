@@ -62,7 +62,9 @@ async fn every_page_below_login_says_so_and_no_other() {
     let who = appliance.sign_in("admin").await;
     let pages = ["account", "status", "representatives", "reports"];
     for page in pages.map(|page| format!("/login/{page}")) {
-        let page = appliance.send(Browser::get(&page).cookie(&who.cookie)).await;
+        let page = appliance
+            .send(Browser::get(&page).cookie(&who.cookie))
+            .await;
         assert_eq!(page.text.matches(WORDS).count(), 1, "{}", page.text);
     }
     for page in ["/", "/console/sign-in"] {

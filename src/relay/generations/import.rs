@@ -1,92 +1,16 @@
-//! Opening the store of this version: which one, and what other versions had on record since.
-//!
-//! ```text
-//! store::generation::prepare ─> Prepared ─> import each journal ─> point at it ─> journals aside
-//!                                           in transactions of a few thousand rows, each with the
-//!                                           number up to which the journal is in: it may be cut off
-//! ```
-//!
-//! Nothing that a journal says stops the start: what can be read is taken over, the rest is counted,
-//! logged and on record. Only when everything is in does the relay serve.
+//! A journal's lines into the store, some transactions at a time.
 
-use std::fs::File;
-use std::path::Path;
+use std::io::Read;
 
-use crate::audit::{self, Actor, Event, Restored, chain};
-use crate::config::{Generation, Paths};
-use crate::domain::Stamp;
-use crate::domain::limits::JOURNAL_ROWS_AT_ONCE;
+use crate::audit::{self, Restored, chain};
 use crate::domain::token::Fingerprint;
-use crate::store::generation::{self, Prepared, Step};
 use crate::store::journal::line::{FORMAT, Head, Line, Reader};
 use crate::store::journal::row::Row;
 use crate::store::journal::{self, Taken};
 use crate::store::{Database, StoreError, Transaction};
 
-/// The store that this start uses.
-#[derive(Debug)]
-pub struct Opened {
-    /// It, with its journal if it keeps one.
-    pub database: Database,
-    /// Another one counts until this version has proved itself.
-    pub on_trial: bool,
-}
-
-/// Opens the store, as [`Paths::generation`] says. Without one there is a single store.
-///
-/// # Errors
-///
-/// The store's; which one counts is as it was then.
-pub fn open(paths: &Paths, at: Stamp) -> Result<Opened, StoreError> {
-    match paths.generation() {
-        None => Ok(Opened {
-            database: Database::create_or_migrate(&paths.store())?,
-            on_trial: false,
-        }),
-        Some(own) => open_generation(&paths.store_folder(), own, at, &mut |_| Ok(())),
-    }
-}
-
-/// The same, where `watch` may stop it after any step: for tests.
-pub(super) fn open_generation(
-    folder: &Path,
-    own: Generation,
-    at: Stamp,
-    watch: &mut dyn FnMut(Step) -> Result<(), StoreError>,
-) -> Result<Opened, StoreError> {
-    let Prepared {
-        mut database,
-        import,
-        on_trial,
-        copied,
-    } = generation::prepare(folder, own.sequence, own.trial, at, watch)?;
-    database.write(|tx| audit::begin(tx, at))?;
-    if let Some(from) = copied {
-        let event = Event::StoreCopied {
-            generation: own.sequence,
-            from: from.number(),
-        };
-        database.write(|tx| audit::append(tx, at, &Actor::Appliance, &event))?;
-        tracing::info!(generation = own.sequence, %from, on_trial, "store_copied");
-    }
-    let unwritable = |error: std::io::Error| StoreError::Unreadable {
-        path: folder.join("current"),
-        detail: error.to_string(),
-    };
-    for journal in &import {
-        take_over(&mut database, folder, *journal, at, JOURNAL_ROWS_AT_ONCE)?;
-        watch(Step::Imported)?;
-    }
-    if !import.is_empty() && !on_trial {
-        generation::point_to(folder, own.sequence).map_err(unwritable)?;
-        watch(Step::Pointed)?;
-    }
-    for journal in import {
-        generation::put_aside(folder, journal)?;
-        watch(Step::Cleared)?;
-    }
-    Ok(Opened { database, on_trial })
-}
+/// Lines of the log about single rows; the rest is only counted.
+const LOGGED_MAX: u64 = 20;
 
 /// What became of a journal's rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,50 +27,9 @@ pub(super) struct Told {
     pub(super) missing: u64,
 }
 
-/// Lines of the log about single rows; the rest is only counted.
-const LOGGED_MAX: u64 = 20;
-
-fn take_over(
-    database: &mut Database,
-    folder: &Path,
-    generation: u32,
-    at: Stamp,
-    rows_at_once: u64,
-) -> Result<(), StoreError> {
-    let path = folder.join(generation::journal_file(generation));
-    let told = match File::open(&path).map(Reader::new) {
-        Ok(reader) => import(database, reader, rows_at_once)?,
-        Err(error) => {
-            tracing::error!(%error, path = %path.display(), "journal_unreadable");
-            None
-        }
-    };
-    let Some(told) = told else { return Ok(()) };
-    tracing::info!(
-        generation,
-        transactions = told.transactions,
-        rows = told.rows,
-        appended = told.appended,
-        left_out = told.left_out,
-        damaged = told.damaged,
-        missing = told.missing,
-        "journal_imported"
-    );
-    if told == Told::default() {
-        return Ok(());
-    }
-    let event = Event::StoreImported {
-        generation,
-        transactions: told.transactions,
-        rows: told.rows,
-        left_out: told.left_out + told.missing,
-    };
-    database.write(|tx| audit::append(tx, at, &Actor::Appliance, &event))
-}
-
 /// Takes all of a journal over, as far as that was not done before; `None` if this version does
 /// not know its format.
-pub(super) fn import<R: std::io::Read>(
+pub(super) fn import<R: Read>(
     database: &mut Database,
     mut reader: Reader<R>,
     rows_at_once: u64,
@@ -175,7 +58,7 @@ pub(super) fn import<R: std::io::Read>(
 
 /// The next line that can be read; damaged ones are counted. A file that cannot be read on ends
 /// there.
-fn next<R: std::io::Read>(reader: &mut Reader<R>, told: &mut Told) -> Option<Line> {
+fn next<R: Read>(reader: &mut Reader<R>, told: &mut Told) -> Option<Line> {
     loop {
         match reader.next() {
             Ok(Some(Ok(line))) => return Some(line),
@@ -211,7 +94,7 @@ struct Open {
     before: Told,
 }
 
-impl<R: std::io::Read> Import<R> {
+impl<R: Read> Import<R> {
     /// Takes over some transactions, about `rows_at_once` rows, and notes how far that is; tells
     /// whether there are more.
     fn some(&mut self, tx: &Transaction<'_>, rows_at_once: u64) -> Result<bool, StoreError> {
