@@ -234,6 +234,9 @@ pub const STOP_WITHIN: Duration = Duration::from_secs(2);
 pub const STOP_POLITELY_WITHIN: Duration = Duration::from_millis(1_500);
 /// A started program says within this that it serves, or is taken for broken.
 pub const READY_WITHIN: Duration = Duration::from_secs(20);
+/// The same for the relay of an image, which may have to copy its store and check the copy, or take
+/// another version's journal over, first. Less than a slot has to prove itself.
+pub const STORE_READY_WITHIN: Duration = Duration::from_secs(4 * 60);
 /// The one line with which a program says that it serves.
 pub const READY_BYTES_MAX: u64 = 4_096;
 /// A program that served for this long is healthy: its next crash is a first one again.

@@ -34,6 +34,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::config::{Config, Paths, Ready};
 use crate::control::{Client, Reply, Request};
+use crate::domain::limits::{READY_WITHIN, STORE_READY_WITHIN};
 use crate::sandbox::mount::{Use, View};
 use crate::sandbox::users::{Identity, RELAY, WEB};
 
@@ -146,10 +147,15 @@ impl Programs {
                 identity: identity(user),
                 sockets: sockets.map_err(system("duplicate a listening socket"))?,
                 log: log::file(&state.paths().logs(), name),
+                ready_within: READY_WITHIN,
             })
         };
+        let mut relay = program("relay", RELAY, relay_arguments, ports.of_relay())?;
+        if arguments.store.generation().is_some() {
+            relay.ready_within = STORE_READY_WITHIN;
+        }
         Ok(Self {
-            relay: program("relay", RELAY, relay_arguments, ports.of_relay())?,
+            relay,
             web: program("web", WEB, web_arguments, ports.of_web())?,
         })
     }

@@ -27,23 +27,27 @@ pub(super) struct Told {
     pub(super) missing: u64,
 }
 
-/// Takes all of a journal over, as far as that was not done before; `None` if this version does
-/// not know its format.
+/// Takes all of a journal over, as far as that was not done before. Of one whose format this version
+/// does not know, it only counts the lines.
 pub(super) fn import<R: Read>(
     database: &mut Database,
     mut reader: Reader<R>,
     rows_at_once: u64,
-) -> Result<Option<Told>, StoreError> {
+) -> Result<Told, StoreError> {
     let mut told = Told::default();
-    match next(&mut reader, &mut told) {
-        Some(Line::Head(Head { format, .. })) if format > FORMAT => {
-            tracing::error!(format, known = FORMAT, "journal_of_unknown_format");
-            return Ok(None);
-        }
-        // A damaged first line costs no more than itself.
-        _ => {}
-    }
+    let head = reader.next();
     let journal = reader.fingerprint();
+    if let Ok(Some(Ok(Line::Head(Head { format, .. })))) = head
+        && format > FORMAT
+    {
+        tracing::error!(format, known = FORMAT, "journal_of_unknown_format");
+        while next(&mut reader, &mut told).is_some() {
+            told.left_out += 1;
+        }
+        return Ok(told);
+    }
+    // A damaged first line costs no more than itself.
+    told.damaged += u64::from(matches!(head, Ok(Some(Err(_)))));
     let through = database.read(|c| journal::imported(c, &journal))?;
     let mut import = Import {
         reader,
@@ -53,7 +57,7 @@ pub(super) fn import<R: Read>(
         open: None,
     };
     while database.write(|tx| import.some(tx, rows_at_once))? {}
-    Ok(Some(import.told))
+    Ok(import.told)
 }
 
 /// The next line that can be read; damaged ones are counted. A file that cannot be read on ends

@@ -106,12 +106,12 @@ fn take_over(
         Ok(reader) => import(database, reader, JOURNAL_ROWS_AT_ONCE)?,
         Err(error) => {
             tracing::error!(%error, path = %path.display(), "journal_unreadable");
-            None
+            Told::default()
         }
     };
-    let Some(told) = told.filter(|told| *told != Told::default()) else {
+    if told == Told::default() {
         return Ok(None);
-    };
+    }
     tracing::info!(
         generation,
         transactions = told.transactions,

@@ -32,7 +32,7 @@ pub fn put_aside(folder: &Path, sequence: u32) -> Result<(), StoreError> {
 /// The folder's. What could be removed is.
 pub fn sweep(folder: &Path, own: u32, now: SystemTime) -> io::Result<Vec<String>> {
     let found = files::look(folder)?;
-    let before = found.journals.get(&own).copied().flatten();
+    let before = found.origin(own);
     let old = |file: &Path| {
         let age = fs::metadata(file)
             .and_then(|found| found.modified())

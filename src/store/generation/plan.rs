@@ -70,7 +70,7 @@ pub fn plan(found: &Found, own: u32, trial: bool) -> Plan {
             false => Plan::Missing { name: current },
         };
     }
-    if has_own && found.journals.get(&own) == Some(&Some(current)) {
+    if has_own && found.origin(own) == Some(current) {
         return open(Vec::new(), trial.then_some(current));
     }
     let is_ancestor = current.number().is_some_and(|it| chain.contains(&it));
@@ -98,12 +98,32 @@ impl Found {
             // Images from before there were generations wrote none, and a first start that was cut
             // off has made nothing but its own.
             Pointer::Missing if self.stores.contains(&Name::Plain) => Some(Name::Plain),
-            Pointer::Missing | Pointer::Damaged if has_own => match self.journals.get(&own) {
-                Some(Some(from)) if trial => Some(*from),
+            Pointer::Missing | Pointer::Damaged if has_own => match self.origin(own) {
+                Some(from) if trial => Some(from),
                 _ => Some(name),
             },
             Pointer::Missing | Pointer::Damaged => Some(newest),
         }
+    }
+
+    /// Journals of stores that were copied from `store`.
+    pub(super) fn copies_of(&self, store: Name) -> Vec<u32> {
+        let copies = self.journals.keys().copied();
+        copies
+            .filter(|it| self.origin(*it) == Some(store))
+            .collect()
+    }
+
+    /// From which store that of image `sequence` was copied, as its journal says. Where that cannot
+    /// be read, it was the one that counts, or else the one before.
+    pub(super) fn origin(&self, sequence: u32) -> Option<Name> {
+        let name = Name::Numbered(sequence);
+        let from = *self.journals.get(&sequence)?;
+        let guess = || match self.current {
+            Pointer::To(current) if current != name => Some(current),
+            _ => self.stores.range(..name).next_back().copied(),
+        };
+        from.or_else(guess)
     }
 
     /// Journals that lead away from `store`: of those copied from it, then of those copied from
@@ -112,10 +132,10 @@ impl Found {
         let mut chain = Vec::new();
         let mut open = vec![start];
         while let Some(store) = open.pop() {
-            for (sequence, from) in &self.journals {
-                let of = Name::Numbered(*sequence);
-                if *from == Some(store) && of != start && !chain.contains(sequence) {
-                    chain.push(*sequence);
+            for sequence in self.copies_of(store) {
+                let of = Name::Numbered(sequence);
+                if of != start && !chain.contains(&sequence) {
+                    chain.push(sequence);
                     open.push(of);
                 }
             }
@@ -242,6 +262,16 @@ mod tests {
         assert_eq!(plan(&there, 2, GOOD), open(&[], None));
         assert_eq!(plan(&there, 2, TRIAL), open(&[], Some(1)));
         assert_eq!(plan(&there, 3, TRIAL), copy(2));
+    }
+
+    #[test]
+    fn a_journal_whose_first_line_is_damaged_is_that_of_a_copy_of_the_current_store() {
+        let mut failed = found(Some(1), &[1, 2], &[]);
+        failed.journals.insert(2, None);
+        assert_eq!(plan(&failed, 1, GOOD), open(&[2], None));
+        assert_eq!(plan(&failed, 2, TRIAL), open(&[], Some(1)));
+        failed.current = Pointer::To(Name::Numbered(2));
+        assert_eq!(plan(&failed, 1, GOOD), open(&[2], None));
     }
 
     /// Journals may lie: they are files. Whatever they say, a plan is found, and a chain ends.

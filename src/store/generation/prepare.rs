@@ -108,7 +108,7 @@ pub fn prepare(
                 }
                 checked => checked?,
             }
-            copy.clear(own, &found.chain(name))?;
+            copy.clear(own, &found.copies_of(name))?;
             let made = copy.make();
             if made.is_err() {
                 let _ = files::remove_database(&copy.to);
@@ -177,10 +177,10 @@ impl Copy<'_> {
         Ok(())
     }
 
-    /// Journals of the store that is replaced, and of those copied from it, are of no use to anyone
+    /// The journal of the store that is replaced, and those of its copies, are of no use to anyone
     /// who starts from the new copy.
-    fn clear(&mut self, own: u32, descendants: &[u32]) -> Result<(), StoreError> {
-        for journal in descendants.iter().copied().chain([own]) {
+    fn clear(&mut self, own: u32, copies: &[u32]) -> Result<(), StoreError> {
+        for journal in copies.iter().copied().chain([own]) {
             put_aside(self.folder, journal)?;
         }
         (self.watch)(Step::Cleared)
@@ -234,9 +234,16 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     let source = open_to_read(from)?;
     let mut target = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)
         .map_err(|error| opening(to, &error))?;
-    let copied = || -> rusqlite::Result<StepResult> {
+    let mut copied = || -> rusqlite::Result<StepResult> {
         let step = Backup::new(&source, &mut target)?.step(-1)?;
-        // The copy is of a store that may keep a journal, which is the original's.
+        if step != StepResult::Done {
+            return Ok(step);
+        }
+        // Nothing of it may be left in a file beside it.
+        target.pragma_update_and_check(None, "journal_mode", "delete", |row| {
+            row.get::<_, String>(0)
+        })?;
+        // The original may keep a journal, and that is not the copy's.
         let kept: bool = target.query_row(
             "SELECT count(*) FROM sqlite_schema WHERE name = 'journal'",
             [],
@@ -247,7 +254,6 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
         }
         Ok(step)
     };
-    let mut copied = copied;
     match copied() {
         Ok(StepResult::Done) => {}
         Ok(_) => {
