@@ -77,9 +77,10 @@ impl Paths {
     pub fn has_store(&self) -> bool {
         let files = std::fs::read_dir(self.store_folder());
         files.into_iter().flatten().flatten().any(|file| {
-            let name = file.file_name();
-            let name = name.to_str().unwrap_or_default();
-            name.starts_with("appliance") && name.ends_with(".db")
+            let path = file.path();
+            let name = path.file_stem().and_then(|name| name.to_str());
+            name.is_some_and(|name| name.starts_with("appliance"))
+                && path.extension().is_some_and(|found| found == "db")
         })
     }
 

@@ -35,7 +35,7 @@ pub(super) fn import<R: Read>(
     rows_at_once: u64,
 ) -> Result<Told, StoreError> {
     let mut told = Told::default();
-    let head = reader.next();
+    let head = reader.line();
     let journal = reader.fingerprint();
     if let Ok(Some(Ok(Line::Head(Head { format, .. })))) = head
         && format > FORMAT
@@ -64,7 +64,7 @@ pub(super) fn import<R: Read>(
 /// there.
 fn next<R: Read>(reader: &mut Reader<R>, told: &mut Told) -> Option<Line> {
     loop {
-        match reader.next() {
+        match reader.line() {
             Ok(Some(Ok(line))) => return Some(line),
             Ok(Some(Err(damaged))) => {
                 told.damaged += 1;

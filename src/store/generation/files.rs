@@ -98,7 +98,7 @@ pub fn look(folder: &Path) -> io::Result<Found> {
 /// From which store the journal's was copied; nothing if its first line is no good.
 fn copied_from(journal: &Path) -> Option<Name> {
     let mut reader = Reader::new(File::open(journal).ok()?);
-    match reader.next() {
+    match reader.line() {
         Ok(Some(Ok(Line::Head(head)))) => Some(Name::from_number(head.from)),
         _ => None,
     }

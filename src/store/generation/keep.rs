@@ -93,10 +93,10 @@ fn forget_old_backups(folder: &Path, newest: &Path) -> io::Result<()> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let name = entry.file_name();
-        let name = name.to_str().unwrap_or_default();
-        if name.starts_with("before-") && name.ends_with(".db") {
-            let path = entry.path();
+        let path = entry.path();
+        let name = path.file_stem().and_then(|name| name.to_str());
+        let is_backup = name.is_some_and(|name| name.starts_with("before-"));
+        if is_backup && path.extension().is_some_and(|found| found == "db") {
             found.push((path == newest, entry.metadata()?.modified()?, path));
         }
     }

@@ -65,9 +65,10 @@ pub fn plan(found: &Found, own: u32, trial: bool) -> Plan {
         return open(chain, None);
     }
     if !found.stores.contains(&current) {
-        return match has_own {
-            true => open(chain, None),
-            false => Plan::Missing { name: current },
+        return if has_own {
+            open(chain, None)
+        } else {
+            Plan::Missing { name: current }
         };
     }
     if has_own && found.origin(own) == Some(current) {
