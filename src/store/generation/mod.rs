@@ -7,7 +7,7 @@
 //! store/current            "6" until version 7 has proved itself, then "7"
 //! ```
 //!
-//! [`plan`] decides (pure), [`prepare`] does it, [`keep`] is for later: proof, backups, and what may
+//! [`mod@plan`] decides (pure), [`fn@prepare`] does it, [`keep`] is for later: proof, backups, and what may
 //! go. A copy counts once its journal is there, which appears last: until then a start that was
 //! cut off leaves nothing that the next one would use. Without an image there is one store,
 //! `appliance.db`, and nothing of this.
