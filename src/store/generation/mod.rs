@@ -7,8 +7,8 @@
 //! store/current            "6" until version 7 has proved itself, then "7"
 //! ```
 //!
-//! [`mod@plan`] decides (pure), [`fn@prepare`] does it, [`keep`] is for later: proof, backups, and what may
-//! go. A copy counts once its journal is there, which appears last: until then a start that was
+//! [`mod@plan`] decides (pure), [`fn@prepare`] does it, `keep` is for later: backups, and what may go.
+//! A copy counts once its journal is there, which appears last: until then a start that was
 //! cut off leaves nothing that the next one would use. Without an image there is one store,
 //! `appliance.db`, and nothing of this.
 //!

@@ -17,7 +17,7 @@
 //! meets at most one such transaction, the last: whole, it is taken over like any other that was
 //! committed a moment before the end; torn, it is left out.
 //!
-//! Start at [`line`]. The journal goes on after the trial, so that going back loses nothing later
+//! Start at [`mod@line`]. The journal goes on after the trial, so that going back loses nothing later
 //! either, and holds what the store holds: it is as secret as the store's file beside it.
 
 pub mod line;
