@@ -38,6 +38,9 @@ pub enum Actor {
     Appliance,
     /// Somebody with a shell on the appliance.
     CommandLine,
+    /// Whom only a later version knows; its rows were taken over when the appliance went back.
+    #[serde(other)]
+    Later,
 }
 
 impl Actor {
@@ -234,6 +237,51 @@ pub enum Event {
         /// Why.
         reason: EndReason,
     },
+    /// This version's store was copied from another version's.
+    StoreCopied {
+        /// The image whose store this is.
+        generation: u32,
+        /// The image whose store it was; absent if none had a number then.
+        from: Option<u32>,
+    },
+    /// The version proved itself: its store is the one that counts.
+    StoreProved {
+        /// The image whose store this is.
+        generation: u32,
+    },
+    /// A copy of the store was put away.
+    StoreBackedUp {
+        /// What it is called.
+        label: Label,
+        /// How long it is.
+        bytes: u64,
+    },
+    /// The appliance went back to this version; what a later one had on record was taken over.
+    StoreImported {
+        /// The image that had it.
+        generation: u32,
+        /// Its transactions.
+        transactions: u64,
+        /// Their rows that are in this store now.
+        rows: u64,
+        /// Rows that could not be read, or that this version does not know or refused.
+        left_out: u64,
+    },
+    /// A row that a later version had on record under another number, since the row before it is
+    /// not here. Its texts are as they were.
+    RowImported {
+        /// Its number there.
+        number: u64,
+        /// When.
+        at: Stamp,
+        /// JSON of the actor.
+        actor: String,
+        /// JSON of the event.
+        said: String,
+    },
+    /// What only a later version knows.
+    #[serde(other)]
+    Later,
 }
 
 impl Event {

@@ -70,6 +70,15 @@ pub enum Request {
         #[serde(default)]
         seconds: Option<u32>,
     },
+    /// The slot has proved itself: its store is the one that counts from now on, and changes are
+    /// possible again. Root only. Answer: [`super::Reply::Done`], also where there is no trial.
+    Proven,
+    /// Put a copy of the store away, before an update. Root only. Answer:
+    /// [`super::Reply::BackedUp`], within [`crate::domain::limits::BACK_UP_WITHIN`].
+    BackUp {
+        /// What it is called: letters, digits, dots, dashes, underscores.
+        label: Label,
+    },
 }
 
 /// Who a ticket lets in.

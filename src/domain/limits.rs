@@ -200,6 +200,20 @@ pub const STORE_BUSY_MAX: Duration = Duration::from_secs(5);
 pub const STORE_ROW_BYTES_MAX: i32 = 1024 * 1024;
 /// What the write-ahead log is cut to once its content is in the store's file.
 pub const STORE_WAL_KEPT_BYTES_MAX: i64 = 16 * 1024 * 1024;
+/// One line of the journal beside the store: a row whose every byte is escaped.
+pub const JOURNAL_LINE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The journal beside the store ends when it has grown to this; going back to the generation before
+/// loses what comes after. Years of support: a session is a few dozen KiB.
+pub const JOURNAL_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// Rows of a journal that are taken over in one transaction, more or less.
+pub const JOURNAL_ROWS_AT_ONCE: u64 = 2_000;
+/// Generations of the store, and journals that were taken over, are kept this long after they were
+/// last written; the generation before the present one is kept in any case.
+pub const GENERATION_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Copies of the store from before updates that are kept.
+pub const BACKUPS_KEPT: usize = 3;
+/// How long a copy of the store may take whoever asked for it.
+pub const BACK_UP_WITHIN: Duration = Duration::from_secs(5 * 60);
 /// Rows that a page shows unless somebody asks for more.
 pub const PAGE_ROWS: usize = 50;
 /// Rows of one page of a list.
@@ -220,6 +234,9 @@ pub const STOP_WITHIN: Duration = Duration::from_secs(2);
 pub const STOP_POLITELY_WITHIN: Duration = Duration::from_millis(1_500);
 /// A started program says within this that it serves, or is taken for broken.
 pub const READY_WITHIN: Duration = Duration::from_secs(20);
+/// The same for the relay of an image, which may have to copy its store and check the copy, or take
+/// another version's journal over, first. Less than a slot has to prove itself.
+pub const STORE_READY_WITHIN: Duration = Duration::from_secs(4 * 60);
 /// The one line with which a program says that it serves.
 pub const READY_BYTES_MAX: u64 = 4_096;
 /// A program that served for this long is healthy: its next crash is a first one again.
@@ -301,6 +318,10 @@ pub const HEALTH_GATE_AFTER_CRASHES: Duration = Duration::from_secs(11 * 60);
 /// A slot whose pages have not been served for that long by this time after its start, and the time
 /// that [`HEALTH_GATE`] or [`HEALTH_GATE_AFTER_CRASHES`] takes, is as bad as one that crashes.
 pub const HEALTHY_WITHIN: Duration = Duration::from_secs(10 * 60);
+/// The relay is told that its version proved itself this often until it has heard it.
+pub const PROVED_TOLD_EVERY: Duration = Duration::from_secs(5);
+/// And that many times.
+pub const PROVED_TOLD_MAX: usize = 100;
 /// A version that is on trial has this long instead.
 pub const TRIAL_WITHIN: Duration = Duration::from_secs(5 * 60);
 /// Until then, a page is asked for this often.

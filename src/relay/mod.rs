@@ -17,6 +17,7 @@
 pub mod clock;
 pub mod control;
 pub mod exchange;
+pub mod generations;
 pub mod hub;
 pub mod hub_thread;
 pub mod identities;

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use super::verify::link::Link;
 use super::verify::serve::Head;
 use super::write::facts::Machine;
-use super::write::serve::{FOLDER, Writer};
+use super::write::serve::{FOLDER, Others, Writer};
 use crate::config::{Paths, Ready, ready};
 use crate::control::update::Happened;
 use crate::control::{Client, MachineClient, Reply, Request, machine};
 use crate::domain::limits::TRUST_ROOT_BYTES_MAX;
+use crate::domain::text;
 use crate::sandbox::users::{UPDATE, WEB};
 use crate::sandbox::{self, Handed, Profile};
 
@@ -46,21 +47,12 @@ pub fn write(paths: &Paths) -> Result<(), Failure> {
     let folder = Path::new(FOLDER);
     fs::create_dir_all(folder)?;
     let machine = Machine::of_this_machine(paths.machine());
-    let supervisor = MachineClient::new(&paths.machine_socket());
-    let restart = move || match supervisor.ask(&machine::Request::Reboot) {
-        Ok(machine::Reply::Done) => Ok(()),
-        Ok(machine::Reply::Refused { why }) => Err(why.to_string()),
-        Ok(_) => Err("The machine does not restart; do it at its console.".into()),
-        Err(error) => Err(format!("The machine does not restart: {error}.")),
-    };
-    let relay = Client::new(&paths.control_socket());
-    let tell_audit = move |happened: &Happened| {
-        let happened = Box::new(happened.clone());
-        let told = relay.ask(&Request::RecordUpdate { happened });
-        matches!(told, Ok(Reply::Done))
-    };
+    let others = Box::new(Programs {
+        supervisor: MachineClient::new(&paths.machine_socket()),
+        relay: Client::new(&paths.control_socket()),
+    });
     sandbox::enter_writer()?;
-    let mut writer = Writer::new(machine, folder, restart, tell_audit);
+    let mut writer = Writer::new(machine, folder, others);
     ready::announce(&Ready::default())?;
     loop {
         let (socket, _) = listener.accept()?;
@@ -74,10 +66,43 @@ pub fn write(paths: &Paths) -> Result<(), Failure> {
         socket.set_nonblocking(true)?;
         let done = tokio_uring::start(async {
             let socket = tokio_uring::net::UnixStream::from_std(socket);
-            writer.serve(&socket).await
+            Box::pin(writer.serve(&socket)).await
         });
         if let Err(error) = done {
             tracing::warn!(%error, "verifier_gone");
         }
+    }
+}
+
+/// The programs beside us.
+struct Programs {
+    supervisor: MachineClient,
+    relay: Client,
+}
+
+impl Others for Programs {
+    fn restart(&self) -> Result<(), String> {
+        match self.supervisor.ask(&machine::Request::Reboot) {
+            Ok(machine::Reply::Done) => Ok(()),
+            Ok(machine::Reply::Refused { why }) => Err(why.to_string()),
+            Ok(_) => Err("the machine does not restart; do it at its console".into()),
+            Err(error) => Err(format!("the machine does not restart: {error}")),
+        }
+    }
+
+    fn back_up(&self, label: &str) -> Result<(), String> {
+        let label = text::label(label);
+        match self.relay.ask(&Request::BackUp { label }) {
+            Ok(Reply::BackedUp { .. }) => Ok(()),
+            Ok(Reply::Refused { why }) => Err(why),
+            Ok(_) => Err("the relay answers something else".into()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn record(&self, happened: &Happened) -> bool {
+        let happened = Box::new(happened.clone());
+        let told = self.relay.ask(&Request::RecordUpdate { happened });
+        matches!(told, Ok(Reply::Done))
     }
 }

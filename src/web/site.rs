@@ -19,6 +19,7 @@ use crate::domain::limits::HASHES_AT_ONCE_MAX;
 use crate::domain::password::{self, Password};
 use crate::domain::{Moment, Now, Stamp};
 use crate::metrics::Snapshot;
+use crate::store::generation;
 
 /// The web side of one appliance.
 #[derive(Debug)]
@@ -118,6 +119,14 @@ impl Site {
         // As above.
         let lock = self.puzzles.lock();
         work(&mut lock.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether accounts and settings are held, because this version has not proved itself: what was
+    /// changed now would be gone if the version before had to take over.
+    pub(crate) fn is_held(&self) -> bool {
+        self.paths.generation().is_some_and(|own| {
+            own.trial && generation::is_on_trial(&self.paths.store_folder(), own.sequence)
+        })
     }
 
     /// Asks the relay.

@@ -14,6 +14,8 @@ use super::site::Site;
 pub(crate) struct View {
     /// The site's name.
     pub(crate) site: String,
+    /// Accounts and settings are held; see [`Site::is_held`].
+    pub(crate) held: bool,
 }
 
 impl View {
@@ -21,6 +23,7 @@ impl View {
     pub(crate) fn new(site: &Site) -> Self {
         Self {
             site: site.config.site.clone(),
+            held: site.is_held(),
         }
     }
 }

@@ -20,7 +20,7 @@ use jumpgate::esp::Esp;
 use jumpgate::update::verify::link::Link;
 use jumpgate::update::verify::serve::Head;
 use jumpgate::update::write::facts::Machine;
-use jumpgate::update::write::serve::Writer;
+use jumpgate::update::write::serve::{Others, Writer};
 
 use crate::vendor::{Vendor, Version, folder, verity};
 
@@ -113,8 +113,8 @@ impl Appliance {
         let state = self.place("state");
         let (head, hands) = UnixStream::pair().unwrap();
         thread::spawn(move || {
-            let told = move |happened: &Happened| told.send(happened.clone()).is_ok();
-            let mut writer = Writer::new(machine, &state, || Ok(()), told);
+            let others = Box::new(Programs { told });
+            let mut writer = Writer::new(machine, &state, others);
             hands.set_nonblocking(true).unwrap();
             tokio_uring::start(async {
                 let socket = tokio_uring::net::UnixStream::from_std(hands);
@@ -204,6 +204,26 @@ impl Appliance {
         }
         files.sort();
         files
+    }
+}
+
+/// The programs beside the agent.
+struct Programs {
+    told: std::sync::mpsc::Sender<Happened>,
+}
+
+impl Others for Programs {
+    fn restart(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn back_up(&self, label: &str) -> Result<(), String> {
+        assert!(label.starts_with("before-0."), "{label}");
+        Ok(())
+    }
+
+    fn record(&self, happened: &Happened) -> bool {
+        self.told.send(happened.clone()).is_ok()
     }
 }
 

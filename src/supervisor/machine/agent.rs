@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use crate::config::Paths;
+use crate::domain::limits::READY_WITHIN;
 use crate::sandbox::users::{Identity, UPDATE};
 use crate::supervisor::log;
 use crate::supervisor::ports::{PortsError, local};
@@ -38,6 +39,7 @@ impl Agent {
             identity: Some(Identity::of(user)),
             sockets: vec![socket],
             log: log::file(&paths.logs(), name),
+            ready_within: READY_WITHIN,
         };
         Ok(Self {
             writer: program(WRITER, "write", 0, ("writer", writer.into())),

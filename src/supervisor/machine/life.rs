@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -33,9 +34,10 @@ use crate::config::{Config, Paths, Ready};
 use crate::control::machine::{
     Facts, Health, Lease, NetworkFacts, Notice, Reply, Request, Site, SlotFacts, State, notice,
 };
+use crate::control::{self, Client};
 use crate::domain::limits::{
     DATA_FREE_BYTES_MIN, FIRST_ADDRESS_WITHIN, HEALTH_GATE, HEALTHY_WITHIN, LOGS_LOOKED_AT_EVERY,
-    MACHINE_TICK, PROBE_EVERY, TRIAL_WITHIN,
+    MACHINE_TICK, PROBE_EVERY, PROVED_TOLD_EVERY, PROVED_TOLD_MAX, TRIAL_WITHIN,
 };
 use crate::domain::network::{InterfaceName, Network};
 use crate::domain::{Moment, Secret};
@@ -380,6 +382,7 @@ impl Life<'_> {
             Ok(slots) => {
                 note("the slot is good");
                 self.facts.boot.slots = slots;
+                tell_relay_that_it_proved_itself(Client::new(&self.paths.control_socket()));
                 if let Err(error) = places::remove(&self.places.state(RELAPSES)) {
                     note(&format!("the count of restarts stays: {error}"));
                 }
@@ -589,6 +592,21 @@ fn site_name(settings: &Network, addresses: &[IpAddr], time: bool) -> Option<Str
     }
     let first = addresses.iter().find(|address| is_global(**address))?;
     (first.is_ipv4() || time).then(|| first.to_string())
+}
+
+/// The running version's store counts from now on. Asked until it is done: a relay that is being
+/// started again does not hear it, and a start without this makes up for it.
+fn tell_relay_that_it_proved_itself(relay: Client) {
+    thread::spawn(move || {
+        for _ in 0..PROVED_TOLD_MAX {
+            match relay.ask(&control::Request::Proven) {
+                Ok(control::Reply::Done) => return,
+                Ok(other) => note(&format!("the relay does not take this store: {other:?}")),
+                Err(error) => note(&format!("the relay does not answer: {error}")),
+            }
+            thread::sleep(PROVED_TOLD_EVERY);
+        }
+    });
 }
 
 #[cfg(test)]

@@ -68,9 +68,9 @@ use super::ports::Ports;
 use super::state::{Mode, State};
 use super::{Programs, StopAsked, SupervisorError, log, settings, system};
 use crate::boot::facts::FACTS_FILE;
-use crate::boot::{Facts as BootFacts, Release, pairs::PairsError};
-use crate::config::{Config, ON_APPLIANCE, Paths};
-use crate::control::machine::{ClockSource, Facts, Health, NetworkFacts, notice};
+use crate::boot::{Facts as BootFacts, Release, Slot, pairs::PairsError};
+use crate::config::{Config, Generation, ON_APPLIANCE, Paths};
+use crate::control::machine::{ClockSource, Facts, Health, NetworkFacts, SlotFacts, notice};
 use crate::domain::limits::MACHINE_QUEUE_MAX;
 use crate::domain::{Moment, Now, Stamp};
 use crate::esp::{self, Access};
@@ -208,9 +208,9 @@ fn begin_time(places: &Places, release: Option<&Release>) -> Clock {
 /// A repair may leave nothing. An appliance that was set up does not begin anew then, as if nobody
 /// had ever used it: it says that its data is lost.
 fn stand_in_for_lost_data(places: &Places) {
-    let store = Paths::new(&places.path(ON_APPLIANCE)).store();
+    let has_store = Paths::new(&places.path(ON_APPLIANCE)).has_store();
     let unreadable = places.run("data-unreadable");
-    if !places.state(SET_UP).exists() || store.exists() || unreadable.exists() {
+    if !places.state(SET_UP).exists() || has_store || unreadable.exists() {
         return;
     }
     let why = "its file system is empty, although this appliance was set up\n";
@@ -275,7 +275,11 @@ fn serve(
         .site
         .as_ref()
         .map_or(before.site, ToString::to_string);
-    let arguments = Arguments::of_appliance(hardware.model, site);
+    let mut arguments = Arguments::of_appliance(hardware.model, site);
+    let (slots, generation) = look_at_slots(places, boot.slot);
+    if let Some(generation) = generation {
+        arguments.store = generation.into();
+    }
     let mut config = settings::merge(&paths, &arguments)?;
     let ports = Ports::bind(&config, &paths, Mode::Root, state.patience())?;
     (config.https_port, config.http_port) = (ports.https_port(), ports.http_port());
@@ -294,13 +298,7 @@ fn serve(
         .join("appliancectl");
 
     let mut boot_facts = facts::boot(boot, watchdogs.count());
-    match places
-        .esp()
-        .mounted(Access::Read, |folder| Ok(esp::slots(folder)))
-    {
-        Ok(slots) => boot_facts.slots = slots,
-        Err(error) => note(&error.to_string()),
-    }
+    boot_facts.slots = slots;
     let kept = places::line(&places.state(RELAPSES)).and_then(|line| Relapses::decode(&line));
     let (levers, outlets) = connect();
     let mut life = Life {
@@ -383,6 +381,35 @@ fn serve(
     // Nothing may be open on the data partition when it is unmounted.
     journal::close();
     Ok((end, watchdogs))
+}
+
+/// Both slots as the boot loader sees them, and whose store the running version opens.
+fn look_at_slots(
+    places: &Places,
+    running: Slot,
+) -> (heapless::Vec<SlotFacts, 2>, Option<Generation>) {
+    let looked = places.esp().mounted(Access::Read, |folder| {
+        let sequence = |slot| Some(esp::trial::describe(folder, slot)?.sequence);
+        let own = sequence(running);
+        let (trial, other) = match running {
+            Slot::System(system) => (
+                esp::trial::marked(folder) == Some(system),
+                sequence(Slot::System(system.other())),
+            ),
+            Slot::Recovery => (false, None),
+        };
+        let generation = own.map(|own| Generation {
+            sequence: own,
+            // Whoever goes back to an older version goes back to its store, and takes along what was
+            // recorded since.
+            trial: trial && other.is_none_or(|other| other < own),
+        });
+        Ok((esp::slots(folder), generation))
+    });
+    looked.unwrap_or_else(|error| {
+        note(&error.to_string());
+        Default::default()
+    })
 }
 
 /// Reads the programs while the network comes up. To unpack them and to check their blocks takes as

@@ -40,12 +40,21 @@ pub enum WriteError {
     NotNow(String),
 }
 
+/// Other programs that the writer has something done by.
+pub trait Others {
+    /// Restarts the machine in order.
+    fn restart(&self) -> Result<(), String>;
+    /// Backs the store up under this label.
+    fn back_up(&self, label: &str) -> Result<(), String>;
+    /// Puts something in the audit record. Returns whether it is there.
+    fn record(&self, happened: &Happened) -> bool;
+}
+
 /// Everything an order can reach.
 pub struct Writer {
     machine: Machine,
     record: Record,
-    restart: Box<dyn Fn() -> Result<(), String>>,
-    tell_audit: Box<dyn Fn(&Happened) -> bool>,
+    others: Box<dyn Others>,
     incoming: Option<Coming>,
 }
 
@@ -57,19 +66,12 @@ struct Coming {
 }
 
 impl Writer {
-    /// `restart` restarts the machine in order; `tell_audit` puts something in the audit record and
-    /// returns whether it is there.
-    pub fn new(
-        machine: Machine,
-        folder: &Path,
-        restart: impl Fn() -> Result<(), String> + 'static,
-        tell_audit: impl Fn(&Happened) -> bool + 'static,
-    ) -> Self {
+    /// Keeps what it keeps in `folder`.
+    pub fn new(machine: Machine, folder: &Path, others: Box<dyn Others>) -> Self {
         Self {
             machine,
             record: Record::new(folder),
-            restart: Box::new(restart),
-            tell_audit: Box::new(tell_audit),
+            others,
             incoming: None,
         }
     }
@@ -163,7 +165,7 @@ impl Writer {
     fn tell_audit(&self, journal: &mut Journal) -> Result<(), WriteError> {
         let before = journal.unrecorded;
         while journal.unrecorded > 0 {
-            if !(self.tell_audit)(&journal.history[journal.unrecorded - 1]) {
+            if !self.others.record(&journal.history[journal.unrecorded - 1]) {
                 break;
             }
             journal.unrecorded -= 1;
@@ -228,6 +230,7 @@ impl Writer {
             let what = "security epochs of update and appliance";
             return Err(SlotError::Mixed { what }.into());
         }
+        self.back_up(&manifest.version)?;
         let slot = known.running.target;
         let attempt = Attempt {
             manifest: fingerprint,
@@ -252,6 +255,16 @@ impl Writer {
             trouble: None,
         });
         Ok(Answer::Missing { chunks })
+    }
+
+    /// Whatever the new version does, there is a way back that nobody has to think of.
+    fn back_up(&self, version: &str) -> Result<(), WriteError> {
+        // In a file's name.
+        let version = version.replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "-");
+        let done = self.others.back_up(&format!("before-{version}"));
+        done.map_err(|why| {
+            WriteError::NotNow(format!("There is no backup, so nothing was written: {why}"))
+        })
     }
 
     /// Writes a chunk while the next one is on its way. What goes wrong is told by the next answer.
@@ -327,7 +340,7 @@ impl Writer {
         }
         attempt.who = who;
         self.note(happened(&attempt, What::Restarted, None))?;
-        (self.restart)().map_err(WriteError::NotNow)?;
+        self.others.restart().map_err(WriteError::NotNow)?;
         Ok(Answer::Done)
     }
 }
