@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::domain::Stamp;
-use crate::domain::limits::{TRUST_ROOT_BYTES_MAX, TRUST_TARGETS_BYTES_MAX};
+use crate::domain::limits::{FETCH_STALL_MAX, TRUST_ROOT_BYTES_MAX, TRUST_TARGETS_BYTES_MAX};
 
 use super::fetch::{Authorities, FetchError, Plaintext, Settings, Transport};
 use super::trust::{
@@ -128,6 +128,7 @@ fn updated(
         // Who types an address without TLS means it.
         plaintext: Plaintext::Allow,
         authorities: Authorities::Public,
+        stall_max: FETCH_STALL_MAX,
     };
     let mut server = Server {
         transport: Transport::new(&settings)?,
