@@ -1,6 +1,10 @@
 //! `update-agent tuf-client`: the installer's own verifier over a plain folder and a web server, for
 //! anybody who wants to see what it believes. It speaks the command line of the public conformance
-//! suite for clients of The Update Framework.
+//! suite for clients of The Update Framework:
+//!
+//! ```text
+//! pytest tuf_conformance --entrypoint "…/update-agent tuf-client"
+//! ```
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -127,6 +127,16 @@ fn the_program_downloads_what_is_signed_and_nothing_else() {
 }
 
 #[test]
+fn names_without_versions_and_hashes_are_found_as_well() {
+    let mut maker = Maker::start("ed25519");
+    maker.orders("plain-names\ndelegate targets b200 *\ntarget b200 b.update genuine");
+    maker.orders("publish root b200 targets snapshot timestamp");
+    let program = Program::start(&maker);
+    assert_eq!(program.download("b.update").unwrap(), b"genuine");
+    assert!(program.path("metadata/b200.json").exists());
+}
+
+#[test]
 fn the_program_keeps_what_it_believed_and_remembers_it() {
     let mut maker = Maker::start("ed25519");
     let program = Program::start(&maker);

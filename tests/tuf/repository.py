@@ -20,6 +20,7 @@ targets/ as a web server would have them. KEYS: ed25519, ecdsa or rsa; what ever
   bins FROM BITS               the same, by the beginnings of names' hashes
   listed FILE VERSION          what the snapshot says of a list of targets
   unlist FILE                  … or does not say any more
+  plain-names                  files have no versions and hashes in their names any more
   hashes                       lengths and hashes stand beside versions from now on
 """
 
@@ -90,7 +91,8 @@ class Repository:
                 metadata.sign(signer, append=True)
             version = metadata.signed.version
             data = metadata.to_bytes(JSONSerializer())
-            name = f"{role}.json" if role == "timestamp" else f"{version}.{role}.json"
+            plain = role == "timestamp" or (role != "root" and not self.is_consistent())
+            name = f"{role}.json" if plain else f"{version}.{role}.json"
             self.write("metadata", name, data)
             listed = MetaFile(version)
             if self.with_hashes:
@@ -100,6 +102,12 @@ class Repository:
             elif role not in ("root", "timestamp"):
                 self.roles["snapshot"].signed.meta[f"{role}.json"] = listed
 
+    def is_consistent(self):
+        return self.roles["root"].signed.consistent_snapshot
+
+    def plain_names(self):
+        self.roles["root"].signed.consistent_snapshot = False
+
     def write(self, part, name, data):
         with open(os.path.join(self.folder, part, name), "wb") as file:
             file.write(data)
@@ -108,7 +116,8 @@ class Repository:
         data = text.encode()
         target = TargetFile.from_data(name, data, ["sha256"])
         self.roles[role].signed.targets[name] = target
-        self.write("targets", f"{hashlib.sha256(data).hexdigest()}.{name}", data)
+        prefix = f"{hashlib.sha256(data).hexdigest()}." if self.is_consistent() else ""
+        self.write("targets", f"{prefix}{name}", data)
 
     def list_key(self, role, signer):
         delegator = self.roles[self.delegators[role]].signed

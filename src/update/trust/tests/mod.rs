@@ -168,6 +168,72 @@ fn a_key_under_a_false_id_is_refused() {
 }
 
 #[test]
+fn an_older_snapshot_in_a_newer_timestamp_is_refused_before_it_is_fetched() {
+    let mut maker = Maker::new();
+    maker.publish(&["snapshot", "timestamp"]);
+    let kept = updated(&maker.first_root(), &mut maker);
+    maker.say("timestamp")["meta"]["snapshot.json"] = json!({"version": 1});
+    maker.publish(&["timestamp"]);
+    let (refreshed, after) = update(&kept, &mut maker, ONLINE);
+    let expected = TrustError::Rollback {
+        file: "snapshot.json".into(),
+        found: 1,
+        trusted: 2,
+    };
+    assert_eq!((refreshed, after), (Err(expected), kept));
+}
+
+#[test]
+fn a_new_root_needs_the_old_keys_and_its_own() {
+    let mut maker = Maker::new();
+    maker.assign("root", 1, &[9]);
+    for (signers, believed) in [(vec![9], false), (vec![1], false), (vec![1, 9], true)] {
+        let mut maker = maker.clone();
+        maker.signers.insert("root".into(), signers);
+        maker.publish(&["root"]);
+        let (refreshed, kept) = update(&maker.first_root(), &mut maker, ONLINE);
+        assert_eq!(refreshed.is_ok(), believed, "{refreshed:?}");
+        assert_eq!(kept.root == maker.files["2.root.json"], believed);
+    }
+}
+
+#[test]
+fn a_file_under_another_versions_name_is_refused() {
+    for role in ["root", "snapshot", "targets"] {
+        let mut maker = Maker::new();
+        maker.publish(&["root", "targets", "snapshot", "timestamp"]);
+        let old = maker.files[&format!("1.{role}.json")].clone();
+        let file = format!("2.{role}.json");
+        maker.files.insert(file.clone(), old);
+        let (refreshed, _) = update(&maker.first_root(), &mut maker, ONLINE);
+        let (found, expected) = (1, 2);
+        let error = TrustError::Version {
+            file,
+            found,
+            expected,
+        };
+        assert_eq!(refreshed, Err(error));
+    }
+}
+
+#[test]
+fn a_snapshot_is_no_timestamp_even_if_the_right_key_signed_it() {
+    let mut maker = Maker::new();
+    maker.assign("snapshot", 1, &[2]);
+    maker.say("snapshot")["meta"]["snapshot.json"] = json!({"version": 1});
+    maker.publish(&["root", "snapshot"]);
+    let snapshot = maker.files["2.snapshot.json"].clone();
+    maker.files.insert("timestamp.json".into(), snapshot);
+    let (refreshed, _) = update(&maker.first_root(), &mut maker, ONLINE);
+    let expected = TrustError::Malformed {
+        file: "timestamp.json".into(),
+        field: "_type",
+        expected: "timestamp",
+    };
+    assert_eq!(refreshed, Err(expected));
+}
+
+#[test]
 fn keys_that_were_taken_away_take_their_versions_with_them() {
     let mut maker = Maker::new();
     let before = maker.clone();
