@@ -1,9 +1,10 @@
 //! Jumpgate: the programs of a remote-support appliance and of the machines it supports.
 //!
 //! Pure folders (no sockets, files, clocks or threads): [`domain`], [`link`], [`session`],
-//! [`tls`], [`http`], [`recording`], [`boot`]. One kind of I/O each: [`net`], [`store`], [`audit`],
-//! [`control`], [`config`], [`metrics`], [`esp`]. Programs: the rest, and `src/bin/`. README.md draws how
-//! data moves; `tests/tidy.rs` holds the folders to what they may import.
+//! [`tls`], [`http`], [`recording`], [`boot`], [`update::trust`]. One kind of I/O each: [`net`],
+//! [`store`], [`audit`], [`control`], [`config`], [`metrics`], [`esp`]. Programs: the rest, and
+//! `src/bin/`. README.md draws how data moves; `tests/tidy.rs` holds the folders to what they may
+//! import.
 
 pub mod domain;
 pub mod link;

@@ -87,7 +87,7 @@ const REMOTE: &[&str] = &["agent", "link", "session"];
 const ANYTHING: &[&str] = &["*"];
 
 /// Pure folders do without these modules of the standard library.
-const PURE: [&str; 7] = [
+const PURE: [&str; 8] = [
     "domain",
     "link",
     "session",
@@ -95,6 +95,7 @@ const PURE: [&str; 7] = [
     "http",
     "recording",
     "boot",
+    "update/trust",
 ];
 const IMPURE: [&str; 4] = [
     "std::net::Tcp",

@@ -1,6 +1,10 @@
 //! `update-agent tuf-client`: the installer's own verifier over a plain folder and a web server, for
 //! anybody who wants to see what it believes. It speaks the command line of the public conformance
-//! suite for clients of The Update Framework.
+//! suite for clients of The Update Framework:
+//!
+//! ```text
+//! pytest tuf_conformance --entrypoint "…/update-agent tuf-client"
+//! ```
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -9,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::domain::Stamp;
-use crate::domain::limits::{TRUST_ROOT_BYTES_MAX, TRUST_TARGETS_BYTES_MAX};
+use crate::domain::limits::{FETCH_STALL_MAX, TRUST_ROOT_BYTES_MAX, TRUST_TARGETS_BYTES_MAX};
 
 use super::fetch::{Authorities, FetchError, Plaintext, Settings, Transport};
 use super::trust::{
@@ -128,6 +132,7 @@ fn updated(
         // Who types an address without TLS means it.
         plaintext: Plaintext::Allow,
         authorities: Authorities::Public,
+        stall_max: FETCH_STALL_MAX,
     };
     let mut server = Server {
         transport: Transport::new(&settings)?,

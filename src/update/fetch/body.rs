@@ -1,7 +1,7 @@
 //! The bytes that come, as many and as fast as they have to.
 
 use std::io::{self, ErrorKind, Read};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::domain::limits::{FETCH_BYTES_PER_S_MIN, FETCH_SLOW_AFTER};
 
@@ -76,12 +76,31 @@ impl Read for Body {
             ));
         }
         let took = self.began.elapsed();
-        if took > FETCH_SLOW_AFTER && self.seen / took.as_secs() < FETCH_BYTES_PER_S_MIN {
+        if is_too_slow(self.seen, took) {
             return Err(io::Error::new(
                 ErrorKind::TimedOut,
                 format!("{} bytes in {} s are too slow", self.seen, took.as_secs()),
             ));
         }
         Ok(read)
+    }
+}
+
+/// Whether somebody lets bytes trickle, so that it never ends and never stalls either.
+fn is_too_slow(bytes: u64, took: Duration) -> bool {
+    took > FETCH_SLOW_AFTER && bytes / took.as_secs() < FETCH_BYTES_PER_S_MIN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trickle_is_too_slow_and_a_slow_line_is_not() {
+        let after = |seconds| Duration::from_secs(seconds);
+        assert!(!is_too_slow(1, FETCH_SLOW_AFTER));
+        assert!(is_too_slow(61 * FETCH_BYTES_PER_S_MIN - 1, after(61)));
+        assert!(!is_too_slow(61 * FETCH_BYTES_PER_S_MIN, after(61)));
+        assert!(is_too_slow(3_600, after(3_600)));
     }
 }

@@ -1,14 +1,13 @@
 //! Asking a server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ureq::http::{Response, header};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Proxy};
 
-use crate::domain::limits::{
-    FETCH_ANSWER_WITHIN, FETCH_CONNECT_WITHIN, FETCH_REDIRECTS_MAX, FETCH_STALL_MAX,
-};
+use crate::domain::limits::{FETCH_ANSWER_WITHIN, FETCH_CONNECT_WITHIN, FETCH_REDIRECTS_MAX};
 
 use super::FetchError;
 use super::body::Body;
@@ -40,6 +39,9 @@ pub struct Settings {
     pub plaintext: Plaintext,
     /// For connections with TLS.
     pub authorities: Authorities,
+    /// How long a transfer may stand still; [`FETCH_STALL_MAX`](crate::domain::limits::FETCH_STALL_MAX)
+    /// where nobody waits for a test.
+    pub stall_max: Duration,
 }
 
 /// Fetches files; keeps connections open between them.
@@ -84,7 +86,7 @@ impl Transport {
             .timeout_resolve(Some(FETCH_CONNECT_WITHIN))
             .timeout_connect(Some(FETCH_CONNECT_WITHIN))
             .timeout_recv_response(Some(FETCH_ANSWER_WITHIN))
-            .timeout_per_read(Some(FETCH_STALL_MAX))
+            .timeout_per_read(Some(settings.stall_max))
             .build();
         Ok(Self {
             agent: config.into(),

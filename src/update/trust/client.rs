@@ -81,6 +81,12 @@ struct Floor {
     lowered: bool,
 }
 
+/// A file that was believed, as it is and as it came.
+pub(super) struct Found<T> {
+    pub(super) metadata: Metadata<T>,
+    pub(super) bytes: Vec<u8>,
+}
+
 pub(super) struct View {
     pub(super) snapshot: Arc<Metadata<Snapshot>>,
     pub(super) targets: Arc<Metadata<Targets>>,
@@ -92,7 +98,7 @@ impl Client {
         let envelope = Envelope::decode("the kept root.json", &kept.root)?;
         // Read before it is verified: only it says what to verify it with. It was ours before.
         let root: Metadata<Root> = envelope.read("the kept root.json", Vec::new())?;
-        let (keys, role) = (&root.body.keys, &root.body.root);
+        let (keys, role) = (&root.body.keys, &root.body.own);
         let root = open("the kept root.json", &kept.root, keys, role)?;
         let floor = Floor {
             timestamp: known("the kept timestamp.json", kept.timestamp.as_deref())?,
@@ -157,13 +163,16 @@ impl Client {
 
     /// 5.3: from root N to the newest, one by one.
     fn update_root<R: Repository>(&mut self, from: &mut R) -> Result<(), RefreshError<R::Error>> {
-        for _ in 0..TRUST_ROOTS_MAX {
-            let next = self.root.version.saturating_add(1);
-            let file = name_of("root", Some(next));
+        let mut left = TRUST_ROOTS_MAX;
+        loop {
             self.believed("root", &self.root.clone());
+            let file = name_of("root", Some(self.root.version.saturating_add(1)));
             let Some(bytes) = fetch_if_there(from, &file, TRUST_ROOT_BYTES_MAX)? else {
                 return Ok(self.check_expiry("root.json", self.root.expires)?);
             };
+            left = left.checked_sub(1).ok_or(TrustError::TooManyRoots {
+                limit: TRUST_ROOTS_MAX,
+            })?;
             let newer = self.next_root(&file, &bytes)?;
             let (before, after) = (&self.root.body, &newer.body);
             // 5.3.11: keys that were taken away may have signed versions that nobody can reach.
@@ -178,17 +187,15 @@ impl Client {
             self.kept.root = bytes;
             self.root = newer;
         }
-        let limit = TRUST_ROOTS_MAX;
-        Err(TrustError::TooManyRoots { limit }.into())
     }
 
     /// 5.3.4 and 5.3.5: signed by the old and by the new root's keys, and exactly the next one.
     fn next_root(&self, file: &str, bytes: &[u8]) -> Result<Metadata<Root>, TrustError> {
         let trusted = &self.root.body;
         let envelope = Envelope::decode(file, bytes)?;
-        let mut signed_by = envelope.signed_by(file, &trusted.keys, &trusted.root)?;
+        let mut signed_by = envelope.signed_by(file, &trusted.keys, &trusted.own)?;
         let newer: Metadata<Root> = envelope.read(file, Vec::new())?;
-        let mut newer: Metadata<Root> = open(file, bytes, &newer.body.keys, &newer.body.root)?;
+        let mut newer: Metadata<Root> = open(file, bytes, &newer.body.keys, &newer.body.own)?;
         check_version(file, newer.version, self.root.version.saturating_add(1))?;
         signed_by.retain(|id| !newer.signed_by.contains(id));
         newer.signed_by.append(&mut signed_by);
@@ -240,11 +247,11 @@ impl Client {
         let role = (&root.keys, &root.snapshot);
         let known = self.kept.snapshot.as_deref();
         let limit = TRUST_SNAPSHOT_BYTES_MAX;
-        let (newer, bytes) = match reused("snapshot", known, listed, role) {
+        let found: Found<Snapshot> = match reused("snapshot", known, listed, role) {
             Some(reused) => reused,
             None => fetch_listed(from, "snapshot", listed, limit, role, root.consistent)?,
         };
-        let newer: Metadata<Snapshot> = newer;
+        let newer = found.metadata;
         let mut lowered = false;
         for (file, trusted) in self.floor.snapshot.iter().flat_map(|s| &s.body.meta) {
             lowered |= match newer.body.meta.get(file) {
@@ -257,7 +264,7 @@ impl Client {
         self.floor.lowered |= lowered;
         if !self.floor.lowered {
             self.floor.snapshot = Some(newer.clone());
-            self.kept.snapshot = Some(bytes);
+            self.kept.snapshot = Some(found.bytes);
         }
         self.believed("snapshot", &newer);
         Ok(newer)
@@ -272,12 +279,12 @@ impl Client {
         let root = &self.root.body;
         let role = (&root.keys, &root.targets);
         let known = self.kept.targets.as_deref();
-        let (newer, bytes) = self.targets_of(from, "targets", role, known, snapshot)?;
+        let found = self.targets_of(from, "targets", role, known, snapshot)?;
         if !self.floor.lowered {
-            self.kept.targets = Some(bytes);
+            self.kept.targets = Some(found.bytes);
         }
-        self.believed("targets", &newer);
-        Ok(newer)
+        self.believed("targets", &found.metadata);
+        Ok(found.metadata)
     }
 
     /// The list of targets of `name` that belongs to `snapshot`, reusing `known` if it is that.
@@ -288,7 +295,7 @@ impl Client {
         role: (&Keys, &Role),
         known: Option<&[u8]>,
         snapshot: &Metadata<Snapshot>,
-    ) -> Result<(Metadata<Targets>, Vec<u8>), RefreshError<R::Error>> {
+    ) -> Result<Found<Targets>, RefreshError<R::Error>> {
         // As the snapshot calls it: not quoted, and never with a version.
         let file = format!("{name}.json");
         let Some(listed) = snapshot.body.meta.get(&file) else {
@@ -296,13 +303,12 @@ impl Client {
         };
         let limit = TRUST_TARGETS_BYTES_MAX;
         let consistent = self.root.body.consistent;
-        let (newer, bytes) = match reused(name, known, listed, role) {
+        let found: Found<Targets> = match reused(name, known, listed, role) {
             Some(reused) => reused,
             None => fetch_listed(from, name, listed, limit, role, consistent)?,
         };
-        let newer: Metadata<Targets> = newer;
-        self.check_expiry(&file, newer.expires)?;
-        Ok((newer, bytes))
+        self.check_expiry(&file, found.metadata.expires)?;
+        Ok(found)
     }
 
     /// A freeze attack, if that is for us to say.
@@ -356,11 +362,12 @@ fn reused<T: Body>(
     known: Option<&[u8]>,
     listed: &Listed,
     (keys, role): (&Keys, &Role),
-) -> Option<(Metadata<T>, Vec<u8>)> {
+) -> Option<Found<T>> {
     let bytes = known?;
     check_listed(role_name, bytes, listed).ok()?;
     let metadata: Metadata<T> = open(role_name, bytes, keys, role).ok()?;
-    (metadata.version == listed.version).then(|| (metadata, bytes.to_vec()))
+    let bytes = bytes.to_vec();
+    (metadata.version == listed.version).then_some(Found { metadata, bytes })
 }
 
 /// Fetches what another role listed, and finds it to be that and signed.
@@ -371,7 +378,7 @@ fn fetch_listed<T: Body, R: Repository>(
     limit: u64,
     (keys, role): (&Keys, &Role),
     consistent: bool,
-) -> Result<(Metadata<T>, Vec<u8>), RefreshError<R::Error>> {
+) -> Result<Found<T>, RefreshError<R::Error>> {
     let file = name_of(role_name, consistent.then_some(listed.version));
     if listed.length.is_some_and(|length| length > limit) {
         return Err(TrustError::TooLong { file, limit }.into());
@@ -381,7 +388,7 @@ fn fetch_listed<T: Body, R: Repository>(
     check_listed(&file, &bytes, listed)?;
     let metadata: Metadata<T> = open(&file, &bytes, keys, role)?;
     check_version(&file, metadata.version, listed.version)?;
-    Ok((metadata, bytes))
+    Ok(Found { metadata, bytes })
 }
 
 fn check_listed(file: &str, bytes: &[u8], listed: &Listed) -> Result<(), TrustError> {

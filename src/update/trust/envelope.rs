@@ -44,13 +44,19 @@ impl Envelope {
             file: file.to_owned(),
             error,
         })?;
-        Self::of(&json).map_err(|why| TrustError::malformed(file, why))
+        Self::of(json).map_err(|why| TrustError::malformed(file, why))
     }
 
-    fn of(json: &Json) -> Result<Self, Malformed> {
-        let fields = Fields::of(json, "metadata")?;
-        let signed = fields.any("signed")?;
-        let listed = fields.list("signatures")?;
+    fn of(json: Json) -> Result<Self, Malformed> {
+        let Json::Object(mut fields) = json else {
+            return refuse("metadata", "an object");
+        };
+        let Some(signed) = fields.remove("signed") else {
+            return refuse("signed", "there");
+        };
+        let Some(Json::List(listed)) = fields.get("signatures") else {
+            return refuse("signatures", "a list");
+        };
         if listed.len() > TRUST_SIGNATURES_MAX {
             return refuse("signatures", "a list of at most 64 signatures");
         }
@@ -67,7 +73,7 @@ impl Envelope {
         }
         Ok(Self {
             message: signed.canonical(),
-            signed: signed.clone(),
+            signed,
             signatures,
         })
     }

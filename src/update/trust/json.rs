@@ -164,7 +164,7 @@ mod tests {
         assert!(refused("1e3").contains("floating point"));
         assert!(refused("{} x").contains("trailing"));
         assert!(refused("\u{feff}{}").contains("expected value"));
-        assert!(refused(r#""\ud800""#).contains("surrogate"));
+        assert!(refused(r#""\ud800""#).contains("escape"));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub use client::{Client, Expiry, Policy, Repository, Versions};
 pub use error::{RefreshError, TrustError};
 pub use evidence::Evidence;
 pub use file::quoted;
-pub use json::Json;
+pub use json::{BadJson, Json};
 pub use set::{BadSet, TrustedSet};
 pub use target::{Check, Hashes, Target};
 

@@ -18,7 +18,8 @@ pub struct Root {
     /// Whether files have their version or hash in front of their name.
     pub consistent: bool,
     pub keys: Keys,
-    pub root: Role,
+    /// Who signs the next root.
+    pub own: Role,
     pub timestamp: Role,
     pub snapshot: Role,
     pub targets: Role,
@@ -35,7 +36,7 @@ impl Body for Root {
                 None => false,
             },
             keys: Keys::decode(fields)?,
-            root: role("root")?,
+            own: role("root")?,
             timestamp: role("timestamp")?,
             snapshot: role("snapshot")?,
             targets: role("targets")?,

@@ -63,11 +63,11 @@ impl Client {
             let role = (&delegations.keys, &next.role);
             let file = name_of(&next.name, None);
             let known = self.delegated.get(&file).map(Vec::as_slice);
-            let (found, bytes) = self.targets_of(from, &next.name, role, known, &snapshot)?;
-            self.believed(&next.name, &found);
-            self.delegated.insert(file, bytes);
+            let found = self.targets_of(from, &next.name, role, known, &snapshot)?;
+            self.believed(&next.name, &found.metadata);
+            self.delegated.insert(file, found.bytes);
             visited.insert(next.name);
-            targets = Arc::new(found);
+            targets = Arc::new(found.metadata);
         }
     }
 }

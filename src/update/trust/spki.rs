@@ -1,9 +1,9 @@
-//! A public key as people pass it on: PEM around a SubjectPublicKeyInfo (RFC 5280, 4.1.2.7).
+//! A public key as people pass it on: PEM around a `SubjectPublicKeyInfo` (RFC 5280, 4.1.2.7).
 
 use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::pki_types::pem::PemObject as _;
 
-/// What a key is for, by its AlgorithmIdentifier, whose DER is always the same.
+/// What a key is for, by its `AlgorithmIdentifier`, whose DER is always the same.
 const EC_P256: &[u8] =
     b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
 const RSA: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
@@ -18,7 +18,7 @@ const P256_POINT_BYTES: usize = 65;
 pub enum Inside {
     /// A point on P-256, uncompressed.
     P256(Vec<u8>),
-    /// An RSAPublicKey in DER (RFC 8017, A.1.1).
+    /// An `RSAPublicKey` in DER (RFC 8017, A.1.1).
     Rsa(Vec<u8>),
 }
 
