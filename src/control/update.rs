@@ -13,9 +13,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::machine::{Channel, Notice, System};
-use crate::domain::limits::{
-    UPDATE_HISTORY_SHOWN_MAX, UPDATE_KEYS_MAX, UPDATE_SOURCE_BYTES_MAX, VERSION_BYTES_MAX,
-};
+use crate::domain::limits::{UPDATE_KEYS_MAX, UPDATE_SOURCE_BYTES_MAX, VERSION_BYTES_MAX};
 use crate::domain::token::Fingerprint;
 use crate::domain::{AccountName, Model, PeerAddress, Stamp, Text};
 
@@ -279,8 +277,8 @@ pub struct Status {
     pub settings: Settings,
     /// Where versions come from now; none if nobody said.
     pub source: Option<Text<UPDATE_SOURCE_BYTES_MAX>>,
-    /// What happened, newest first.
-    pub history: heapless::Vec<Happened, UPDATE_HISTORY_SHOWN_MAX>,
+    /// What happened, newest first, at most [`UPDATE_HISTORY_SHOWN_MAX`](crate::domain::limits::UPDATE_HISTORY_SHOWN_MAX).
+    pub history: Vec<Happened>,
     /// Version of the root of trust.
     pub root_version: u64,
     /// What a version must have at least.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::boot::System;
 use crate::control::machine::{Channel, Notice};
 use crate::control::update::{Happened, KeyId, Phase, Settings, Version, Who};
-use crate::domain::limits::{AGENT_FRAME_BYTES_MAX, UPDATE_HISTORY_SHOWN_MAX, UPDATE_KEYS_MAX};
+use crate::domain::limits::{AGENT_FRAME_BYTES_MAX, UPDATE_KEYS_MAX};
 use crate::domain::token::Fingerprint;
 use crate::domain::{Model, Stamp};
 
@@ -207,8 +207,8 @@ pub struct Told {
     pub running: Running,
     /// What was decided.
     pub settings: Settings,
-    /// What happened, newest first.
-    pub history: heapless::Vec<Happened, UPDATE_HISTORY_SHOWN_MAX>,
+    /// What happened, newest first, at most [`UPDATE_HISTORY_SHOWN_MAX`](crate::domain::limits::UPDATE_HISTORY_SHOWN_MAX).
+    pub history: Vec<Happened>,
     /// Versions that did not prove themselves.
     pub failed: Vec<Fingerprint>,
     /// Where the current update stands: idle, ready or proving.

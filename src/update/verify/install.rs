@@ -63,7 +63,6 @@ pub fn install(
     payload: &mut impl Payload,
     mut show: impl FnMut(Phase),
 ) -> Result<(), InstallError> {
-    hands.keep_trust(&judged.trusted)?;
     let begin = Order::Begin {
         who: who.clone(),
         keys: judged.keys(),

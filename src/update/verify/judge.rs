@@ -38,8 +38,6 @@ pub struct Judged {
     pub manifest: Manifest,
     /// Its bytes, which the writer hashes.
     pub manifest_bytes: Vec<u8>,
-    /// What is to be kept as trusted from now on.
-    pub trusted: TrustedSet,
     /// Who signed what.
     pub evidence: Vec<Evidence>,
     /// For people.
@@ -76,7 +74,8 @@ pub struct Believed {
     lowered: bool,
 }
 
-/// Brings the trusted metadata up to date from `repository`.
+/// Brings the trusted metadata up to date from `repository`. What is to be kept as trusted is in
+/// `newest` afterwards, also if it failed: new roots may have come before something else was wrong.
 ///
 /// # Errors
 ///
@@ -85,6 +84,7 @@ pub struct Believed {
 pub fn believe<R: Repository>(
     situation: Situation<'_>,
     repository: &mut R,
+    newest: &mut TrustedSet,
 ) -> Result<Believed, Unfit> {
     let Situation {
         told,
@@ -99,8 +99,9 @@ pub fn believe<R: Repository>(
     };
     let mut refresh = |versions| -> Result<Client, RefreshError<R::Error>> {
         let mut client = Client::new(kept.clone(), Policy { expiry, versions })?;
-        client.refresh(repository)?;
-        Ok(client)
+        let done = client.refresh(repository);
+        client.trusted().clone_into(newest);
+        done.map(|()| client)
     };
     match refresh(Versions::OnlyUp) {
         Ok(client) => Ok(Believed {
@@ -168,7 +169,6 @@ impl Believed {
         Ok(Judged {
             manifest,
             manifest_bytes,
-            trusted: self.client.trusted().clone(),
             evidence: self.client.evidence().to_vec(),
             verdict,
         })

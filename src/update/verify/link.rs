@@ -3,7 +3,6 @@
 use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, MutexGuard};
 
-use crate::control::machine::Notice;
 use crate::control::update::Happened;
 use crate::update::trust::{BadSet, TrustedSet};
 use crate::update::wire::{self, Answer, Order, Told, WireError};
@@ -16,7 +15,7 @@ pub enum LinkError {
     Wire(#[from] WireError),
     /// They say why.
     #[error("{0}")]
-    Failed(Notice),
+    Failed(String),
     /// What they keep is not what was kept.
     #[error(transparent)]
     Trust(#[from] BadSet),
@@ -50,7 +49,7 @@ impl Conversation<'_> {
     fn answer(&mut self) -> Result<Answer, LinkError> {
         let answer = wire::receive(&mut *self.0)?;
         match answer.ok_or(WireError::OutOfTurn)? {
-            Answer::Failed { why } => Err(LinkError::Failed(why)),
+            Answer::Failed { why } => Err(LinkError::Failed(why.to_string())),
             answer => Ok(answer),
         }
     }

@@ -127,35 +127,48 @@ impl Head {
     /// What a file's beginning is worth.
     fn examine(&self, from: &mut impl Read) -> Result<Verdict, Refusal> {
         let metadata = read_metadata(from)?;
-        Ok(self.judge(metadata)?.verdict)
+        // Nothing is kept of what was only looked at.
+        let (judged, _) = self.judge(metadata)?;
+        Ok(judged?.verdict)
     }
 
-    fn judge(&self, metadata: Metadata) -> Result<Judged, Refusal> {
+    /// What a file is worth, and what is to be kept as trusted if it is installed, or was meant to be.
+    fn judge(&self, metadata: Metadata) -> Result<(Result<Judged, Unfit>, TrustedSet), Refusal> {
         let (told, kept) = self.ask(&mut self.link.take())?;
-        let manifest = metadata.file(MANIFEST).ok_or(Unfit::NoManifest)?.to_vec();
-        let mut bundle = Bundle(metadata);
+        let mut newest = kept.clone();
         let situation = Situation {
             told: &told,
             kept: &kept,
             now: now(),
             online: false,
         };
-        let judged = believe(situation, &mut bundle)?.judge(situation, &mut bundle, manifest)?;
-        let root = judged
-            .evidence
-            .iter()
-            .find(|evidence| evidence.role == "root");
-        self.shared().root_version = root.map_or(0, |root| root.version);
-        Ok(judged)
+        let judged = metadata.file(MANIFEST).map(<[u8]>::to_vec);
+        let judged = judged.ok_or(Unfit::NoManifest).and_then(|manifest| {
+            let mut bundle = Bundle(metadata);
+            let believed = believe(situation, &mut bundle, &mut newest)?;
+            believed.judge(situation, &mut bundle, manifest)
+        });
+        Ok((judged, newest))
+    }
+
+    /// What is meant to be installed, if it may be.
+    fn approve(&self, accept: Accept, from: &mut impl Read) -> Result<Judged, Refusal> {
+        let (judged, newest) = self.judge(read_metadata(from)?)?;
+        let mut hands = self.link.take();
+        let (_, kept) = self.ask(&mut hands)?;
+        if newest != kept {
+            hands.keep_trust(&newest)?;
+        }
+        check(judged?, accept)
     }
 
     /// Installs a file.
     fn install(&self, who: &Who, accept: Accept, from: &mut impl Read) -> Result<(), Refusal> {
         let one = self.installing.try_lock();
         let _one = one.map_err(|_| Refusal::Busy)?;
-        let judged = read_metadata(from).and_then(|metadata| self.judge(metadata));
-        let judged = judged.and_then(|judged| check(judged, accept));
-        let judged = judged.inspect_err(|refusal| self.note_refused(who, refusal))?;
+        let judged = self
+            .approve(accept, from)
+            .inspect_err(|refusal| self.note_refused(who, refusal))?;
         let mut hands = self.link.take();
         let show = |phase| self.shared().phase = phase;
         let done = install(&judged, who, &mut hands, &mut Stream(from), show);

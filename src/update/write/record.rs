@@ -72,8 +72,8 @@ pub struct Journal {
     pub failed: Vec<Fingerprint>,
     /// What a version must have at least.
     pub security_epoch: u32,
-    /// What happened, newest first.
-    pub history: heapless::Vec<Happened, UPDATE_HISTORY_SHOWN_MAX>,
+    /// What happened, newest first, at most [`UPDATE_HISTORY_SHOWN_MAX`].
+    pub history: Vec<Happened>,
     /// How many of them the audit record does not have yet: the newest ones.
     pub unrecorded: usize,
 }
@@ -81,17 +81,13 @@ pub struct Journal {
 impl Journal {
     /// Adds what happened.
     pub fn note(&mut self, happened: Happened) {
-        if self.history.is_full() {
-            self.history.pop();
-        }
-        self.history
-            .insert(0, happened)
-            .expect("there is room for one");
+        self.history.insert(0, happened);
+        self.history.truncate(UPDATE_HISTORY_SHOWN_MAX);
         self.unrecorded = (self.unrecorded + 1).min(self.history.len());
     }
 
     /// `attempt` is over.
-    fn end(&mut self, attempt: Attempt, what: What, why: Option<Notice>, at: Stamp) {
+    fn end(&mut self, attempt: &Attempt, what: What, why: Option<Notice>, at: Stamp) {
         self.attempt = None;
         self.note(attempt.happened(what, why, at));
     }
@@ -141,7 +137,7 @@ pub fn settle(journal: &mut Journal, seen: &Seen) -> bool {
     {
         let runs = seen.slot == Some(attempt.slot) && seen.sequence == attempt.sequence;
         match (runs, seen.proved, seen.marked == Some(attempt.slot)) {
-            (true, true, _) => journal.end(attempt, What::Proved, None, seen.at),
+            (true, true, _) => journal.end(&attempt, What::Proved, None, seen.at),
             // Not proved itself yet.
             (true, false, _) => {}
             // Not started yet.
@@ -149,7 +145,7 @@ pub fn settle(journal: &mut Journal, seen: &Seen) -> bool {
             (false, _, true) => {
                 journal.fail(attempt.manifest);
                 let why = seen.last_words.clone().unwrap_or_else(silent);
-                journal.end(attempt, What::WentBack, Some(why), seen.at);
+                journal.end(&attempt, What::WentBack, Some(why), seen.at);
             }
             // A power cut came between saying so and doing so.
             (false, _, false) => {

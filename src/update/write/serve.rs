@@ -135,7 +135,7 @@ impl Writer {
     fn told(&mut self) -> Result<Told, WriteError> {
         let known = self.machine.look(now())?;
         let journal = self.settled(&known)?;
-        let phase = self.phase(&journal, &known);
+        let phase = phase(&journal, &known);
         let mut blocked = known.blocked;
         if let Err(error) = self.record.trust() {
             blocked = Some(notice(&WriteError::from(error).to_string()));
@@ -176,24 +176,6 @@ impl Writer {
         Ok(())
     }
 
-    fn phase(&self, journal: &Journal, known: &Known) -> Phase {
-        let Some(attempt) = &journal.attempt else {
-            return Phase::Idle;
-        };
-        let version = attempt.version.clone();
-        let Step::Ready { .. } = attempt.step else {
-            return Phase::Idle;
-        };
-        if known.seen.slot == Some(attempt.slot) {
-            return Phase::Proving { version };
-        }
-        Phase::Ready {
-            version,
-            slot: attempt.slot,
-            restart: None,
-        }
-    }
-
     fn note(&self, happened: Happened) -> Result<(), WriteError> {
         let mut journal = self.record.journal()?;
         journal.note(happened);
@@ -221,7 +203,7 @@ impl Writer {
             return Err(WriteError::NotNow(why.to_string()));
         }
         let mut journal = self.settled(&known)?;
-        if self.phase(&journal, &known) != Phase::Idle {
+        if phase(&journal, &known) != Phase::Idle {
             let why = "A version is ready already. Start it, or go back to it later from here.";
             return Err(WriteError::NotNow(why.into()));
         }
@@ -353,6 +335,25 @@ impl Coming {
             self.slot = Some(slot);
             self.trouble = self.trouble.take().or(done.err());
         }
+    }
+}
+
+/// Where the version on its way stands.
+fn phase(journal: &Journal, known: &Known) -> Phase {
+    let Some(attempt) = &journal.attempt else {
+        return Phase::Idle;
+    };
+    let version = attempt.version.clone();
+    let Step::Ready { .. } = attempt.step else {
+        return Phase::Idle;
+    };
+    if known.seen.slot == Some(attempt.slot) {
+        return Phase::Proving { version };
+    }
+    Phase::Ready {
+        version,
+        slot: attempt.slot,
+        restart: None,
     }
 }
 
