@@ -467,9 +467,11 @@ pub const FAILED_VERSIONS_MAX: usize = 50;
 /// The source of versions is asked this often, unless nobody wants to know.
 pub const UPDATE_CHECK_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Between saying that the machine restarts and its restart: time to finish a sentence.
-pub const UPDATE_RESTART_NOTICE: Duration = Duration::from_secs(30);
+pub const UPDATE_RESTART_NOTICE: Duration = Duration::from_secs(15);
 /// A window for restarts is open for this long.
 pub const UPDATE_WINDOW: Duration = Duration::from_secs(2 * 60 * 60);
+/// The agent looks at the clock this often.
+pub const UPDATE_TICK: Duration = Duration::from_secs(5);
 /// Days until a window that opens once a week.
 pub const UPDATE_WINDOWS_AHEAD_MAX: i64 = 7;
 /// Connections to the agent at once: pages, a console, a stick.

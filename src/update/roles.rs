@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use super::verify::link::Link;
 use super::verify::serve::Head;
@@ -12,7 +13,7 @@ use super::write::serve::{FOLDER, Others, Writer};
 use crate::config::{Paths, Ready, ready};
 use crate::control::update::Happened;
 use crate::control::{Client, MachineClient, Reply, Request, machine};
-use crate::domain::limits::TRUST_ROOT_BYTES_MAX;
+use crate::domain::limits::{TRUST_ROOT_BYTES_MAX, UPDATE_TICK};
 use crate::domain::text;
 use crate::sandbox::users::{UPDATE, WEB};
 use crate::sandbox::{self, Handed, Profile};
@@ -35,6 +36,13 @@ pub fn verify(paths: &Paths) -> Result<(), Failure> {
     let held = sandbox::enter(&Profile::update_verifier())?;
     tracing::info!(?held, "locked_in");
     let head = Arc::new(Head::new(link, first_root));
+    let watch = head.clone();
+    thread::spawn(move || {
+        loop {
+            watch.tick();
+            thread::sleep(UPDATE_TICK);
+        }
+    });
     ready::announce(&Ready::default())?;
     head.serve(&listener, |user| [0, WEB].contains(&user));
     Ok(())

@@ -10,10 +10,12 @@ use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use super::install::{InstallError, Stream, install};
 use super::judge::{Judged, Situation, Unfit, believe};
 use super::link::{Conversation, Link, LinkError};
+use super::schedule;
 use super::source::{Bundle, MANIFEST};
 use crate::control::machine::notice;
 use crate::control::update::{
-    Accept, Checked, Happened, Offer, Phase, Reply, Request, Status, Verdict, What, Who,
+    Accept, Checked, Happened, Offer, Phase, Reply, Request, Settings, Status, Verdict, Way, What,
+    When, Who,
 };
 use crate::control::wire::{self, WireError};
 use crate::domain::Stamp;
@@ -67,6 +69,8 @@ struct Shared {
     root_version: u64,
     offer: Option<Offer>,
     checked: Option<Checked>,
+    /// What somebody decided about the version that is ready, and when that is.
+    decided: Option<(Who, Option<Stamp>)>,
 }
 
 impl Head {
@@ -81,6 +85,7 @@ impl Head {
                 root_version: 0,
                 offer: None,
                 checked: None,
+                decided: None,
             }),
             installing: Mutex::new(()),
         }
@@ -98,7 +103,14 @@ impl Head {
         let shared = self.shared();
         let told = shared.told.as_ref().ok_or(Refusal::Busy)?;
         let phase = match &shared.phase {
-            Phase::Idle => told.phase.clone(),
+            Phase::Idle => match told.phase.clone() {
+                Phase::Ready { version, slot, .. } => Phase::Ready {
+                    version,
+                    slot,
+                    restart: shared.restart(&told.settings, now()).1,
+                },
+                other => other,
+            },
             busy => busy.clone(),
         };
         Ok(Status {
@@ -177,6 +189,55 @@ impl Head {
         Ok(done?)
     }
 
+    /// Somebody says when the version that is ready is started.
+    fn decide(&self, who: Who, when: When) -> Result<(), Refusal> {
+        let (told, _) = self.ask(&mut self.link.take())?;
+        if !matches!(told.phase, Phase::Ready { .. }) {
+            return Err(Refusal::Judged("No version is ready to be started.".into()));
+        }
+        let at = schedule::restart_at(Some(when), &told.settings, now());
+        self.shared().decided = Some((who, at));
+        Ok(())
+    }
+
+    fn set(&self, who: Who, settings: Settings) -> Result<(), Refusal> {
+        let mut hands = self.link.take();
+        hands.order(&Order::KeepSettings { settings })?;
+        let (told, _) = self.ask(&mut hands)?;
+        // What was decided before went by the old settings.
+        self.shared().decided = None;
+        Ok(hands.note(Happened {
+            at: now(),
+            who,
+            version: None,
+            from: told.running.version,
+            what: What::Set,
+            why: None,
+            manifest: None,
+            keys: heapless::Vec::new(),
+        })?)
+    }
+
+    /// Starts the version that is ready when it is time. To be called now and then.
+    pub fn tick(&self) {
+        let Some(mut hands) = self.link.try_take() else {
+            return;
+        };
+        let Ok((told, _)) = self.ask(&mut hands) else {
+            return;
+        };
+        let now = now();
+        let (who, at) = self.shared().restart(&told.settings, now);
+        let due = at.is_some_and(|at| at <= now);
+        if !due || !matches!(told.phase, Phase::Ready { .. }) {
+            return;
+        }
+        self.shared().decided = Some((who.clone(), None));
+        if let Err(error) = hands.order(&Order::Restart { who }) {
+            tracing::error!(%error, "not_restarted");
+        }
+    }
+
     /// What was refused is on record as well.
     fn note_refused(&self, who: &Who, refusal: &Refusal) {
         let mut hands = self.link.take();
@@ -209,12 +270,12 @@ impl Head {
                 self.install(&who, accept, &mut stream.take(bytes))?;
                 Ok(Reply::Done)
             }
-            Request::Set { who: _, settings } => {
-                self.link.take().order(&Order::KeepSettings { settings })?;
+            Request::Set { who, settings } => {
+                self.set(who, settings)?;
                 Ok(Reply::Done)
             }
-            Request::Restart { who, when: _ } => {
-                self.link.take().order(&Order::Restart { who })?;
+            Request::Restart { who, when } => {
+                self.decide(who, when)?;
                 Ok(Reply::Done)
             }
             Request::Check { .. } | Request::InstallOffered { .. } => {
@@ -260,6 +321,19 @@ impl Head {
             why: notice(&refusal.to_string()),
         });
         wire::write(&mut stream, &reply)
+    }
+}
+
+impl Shared {
+    /// On whose behalf, and when, the version that is ready is started; by the settings unless
+    /// somebody decided.
+    fn restart(&self, settings: &Settings, now: Stamp) -> (Who, Option<Stamp>) {
+        let by_itself = Who {
+            way: Way::Schedule,
+            ..Who::default()
+        };
+        let settled = || (by_itself, schedule::restart_at(None, settings, now));
+        self.decided.clone().unwrap_or_else(settled)
     }
 }
 

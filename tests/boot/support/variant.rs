@@ -65,9 +65,8 @@ impl Variant {
         let same = ["built", "epoch", "channel", "profile", "schema"];
         let same = same.map(|key| (key, image.release(key)));
         let lines = facts.into_iter().chain(same);
-        let text: String = lines
-            .map(|(key, value)| format!("{key}={value}\n"))
-            .collect();
+        let lines: Vec<String> = lines.map(|(key, value)| format!("{key}={value}")).collect();
+        let text = lines.join("\n") + "\n";
         fs::write(folder.path().join("release"), text).unwrap();
         Self { folder }
     }
