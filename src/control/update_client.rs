@@ -184,7 +184,9 @@ impl Progress {
     ) -> Result<(), WireError> {
         if self.looked.elapsed() >= UPDATE_LOOK_EVERY {
             let new = self.saw(client.ask(&Request::Status))?;
-            new.map_or((), show);
+            if let Some(status) = new {
+                show(status);
+            }
             self.looked = Instant::now();
         }
         Ok(())

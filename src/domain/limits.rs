@@ -429,6 +429,8 @@ pub const ROOT_BYTES_MAX: u64 = 256 << 20;
 pub const BOOT_FILE_BYTES_MAX: u64 = 32 << 20;
 /// A slot's description, or a signature.
 pub const SLOT_TEXT_BYTES_MAX: u64 = 4_096;
+/// What an update file begins with: name, and the metadata's length and hash.
+pub const BUNDLE_HEADER_BYTES: usize = 52;
 /// Everything in an update that comes before the payload: metadata of several roots' lives.
 pub const BUNDLE_METADATA_BYTES_MAX: usize = 4 << 20;
 /// Files in it.

@@ -59,6 +59,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/chat", get(portal::chat))
         .route("/chat/ticket", post(portal::ticket))
         .merge(login())
+        .merge(updates())
         .route("/console", get(console::page))
         .route("/console/ticket", post(console::ticket))
         .route(
@@ -114,6 +115,19 @@ fn login() -> Router<Arc<Site>> {
             "/login/reports/{session}/shell/{shell}",
             get(reports::shell),
         )
+}
+
+fn updates() -> Router<Arc<Site>> {
+    use login::updates::{self, hand_in, order};
+    Router::new()
+        .route("/login/updates", get(updates::show))
+        .route("/login/updates/status", get(updates::status))
+        .route("/login/updates/examine", post(hand_in::examine))
+        .route("/login/updates/install", post(hand_in::install))
+        .route("/login/updates/check", post(order::check))
+        .route("/login/updates/install-offered", post(order::install))
+        .route("/login/updates/restart", post(order::restart))
+        .route("/login/updates/settings", post(order::settings))
 }
 
 /// A browser's WebSocket has a connection of its own, which the relay serves; on a connection that
