@@ -450,6 +450,8 @@ pub const ROOT_BYTES_MAX: u64 = 256 << 20;
 pub const BOOT_FILE_BYTES_MAX: u64 = 32 << 20;
 /// A slot's description, or a signature.
 pub const SLOT_TEXT_BYTES_MAX: u64 = 4_096;
+/// What an update file begins with: name, and the metadata's length and hash.
+pub const BUNDLE_HEADER_BYTES: usize = 52;
 /// Everything in an update that comes before the payload: metadata of several roots' lives.
 pub const BUNDLE_METADATA_BYTES_MAX: usize = 4 << 20;
 /// Files in it.
@@ -478,6 +480,15 @@ pub const UPDATE_WINDOWS_AHEAD_MAX: i64 = 7;
 pub const UPDATE_CONNECTIONS_MAX: usize = 8;
 /// Somebody who hands in an update and says nothing for this long has gone.
 pub const UPDATE_SUBMIT_STALL_MAX: Duration = Duration::from_secs(60);
+/// Whoever waits for the agent's answer looks this often at how far it is.
+pub const UPDATE_LOOK_EVERY: Duration = Duration::from_secs(1);
+/// An agent whose status has been the same for this long will not answer any more: a disk takes
+/// minutes for a piece at its worst.
+pub const UPDATE_SILENCE_MAX: Duration = Duration::from_secs(5 * 60);
+/// A browser that waits for an answer gets a sign of life this often.
+pub const UPDATE_SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(10);
+/// An order of the page's that takes longer goes on without it; the page shows how far it is.
+pub const UPDATE_ORDER_SHOWN_AFTER: Duration = Duration::from_secs(3);
 /// A transfer from the source is taken up again this often before it is given up until the next day.
 pub const UPDATE_FETCH_TRIES_MAX: u32 = 8;
 /// A value that the agent's writer keeps: trusted metadata is the largest.
@@ -522,6 +533,8 @@ pub const FETCH_SLOW_AFTER: Duration = Duration::from_secs(60);
 /// Servers that hand on to others.
 pub const FETCH_REDIRECTS_MAX: u32 = 5;
 
+// A page's connection counts as silent later than that.
+const _: () = assert!(UPDATE_SIGN_OF_LIFE_EVERY.as_secs() * 4 < PAGE_IDLE_MAX.as_secs());
 // A sign of life may come late three times.
 const _: () = assert!(WATCHDOG_FED_EVERY.as_secs() * 4 < WATCHDOG_TIMEOUT.as_secs());
 // A crash that shows again within its window shows before the slot counts as good again.

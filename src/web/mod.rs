@@ -60,6 +60,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/chat/ticket", post(portal::ticket))
         .merge(login())
         .merge(settings(&site))
+        .merge(updates())
         .route("/console", get(console::page))
         .route("/console/ticket", post(console::ticket))
         .route(
@@ -132,6 +133,19 @@ async fn hold(State(site): State<Arc<Site>>, request: Request, next: Next) -> Re
         return next.run(request).await;
     }
     Failure::Held.into_response()
+}
+
+fn updates() -> Router<Arc<Site>> {
+    use login::updates::{self, hand_in, order};
+    Router::new()
+        .route("/login/updates", get(updates::show))
+        .route("/login/updates/status", get(updates::status))
+        .route("/login/updates/examine", post(hand_in::examine))
+        .route("/login/updates/install", post(hand_in::install))
+        .route("/login/updates/check", post(order::check))
+        .route("/login/updates/install-offered", post(order::install))
+        .route("/login/updates/restart", post(order::restart))
+        .route("/login/updates/settings", post(order::settings))
 }
 
 /// A browser's WebSocket has a connection of its own, which the relay serves; on a connection that

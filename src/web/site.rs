@@ -14,7 +14,7 @@ use super::http::Failure;
 use super::puzzles::Puzzles;
 use super::throttle::Throttle;
 use crate::config::{Config, Paths};
-use crate::control::{Client, Reply, Request};
+use crate::control::{Client, Reply, Request, UpdateClient};
 use crate::domain::limits::HASHES_AT_ONCE_MAX;
 use crate::domain::password::{self, Password};
 use crate::domain::{Moment, Now, Stamp};
@@ -30,6 +30,8 @@ pub struct Site {
     pub(crate) paths: Paths,
     /// The relay.
     pub(crate) control: Client,
+    /// The update agent, on an appliance image.
+    pub(crate) updates: UpdateClient,
     /// The store.
     pub(crate) store: Store,
     /// The customer client, if this appliance has it.
@@ -76,6 +78,7 @@ impl Site {
         let random = SystemRandom::new();
         Self {
             control: Client::new(&paths.control_socket()),
+            updates: UpdateClient::new(&paths.update_socket()),
             config,
             paths,
             store,

@@ -35,6 +35,8 @@ pub(crate) enum Place {
     Account,
     /// Status > Information.
     Information,
+    /// Appliance > Updates.
+    Updates,
     /// Users & Security > Representatives.
     Representatives,
     /// Reports > Support.
@@ -90,6 +92,10 @@ impl Desk {
             places.push(Group {
                 title: "Status",
                 links: vec![link("Information", "/login/status", Place::Information)],
+            });
+            places.push(Group {
+                title: "Appliance",
+                links: vec![link("Updates", "/login/updates", Place::Updates)],
             });
             let representatives = "/login/representatives";
             places.push(Group {

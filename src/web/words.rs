@@ -1,6 +1,8 @@
 //! What typed things are called on pages. English, and the only place that turns an entry, a
 //! reason or a warning into a sentence: another language is another file like this one.
 
+pub(crate) mod update;
+
 use crate::domain::entry::EndReason;
 use crate::domain::facts::Kind;
 use crate::domain::{Author, Entry, Tool, What};

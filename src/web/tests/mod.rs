@@ -9,6 +9,7 @@ mod reports;
 mod rescue;
 mod served;
 mod signing_in;
+mod updates;
 
 use std::os::unix::net::UnixListener;
 use std::path::Path;

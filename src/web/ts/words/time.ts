@@ -1,6 +1,6 @@
 // Times, durations, counts and sizes as people read them.
 
-const locale = document.documentElement.lang || "en";
+const locale = globalThis.document?.documentElement.lang || "en";
 
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
 const dayAndClock = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
