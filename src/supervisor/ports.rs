@@ -219,14 +219,19 @@ fn bound(address: SocketAddr, sharing: Sharing) -> nix::Result<OwnedFd> {
 /// A Unix socket for our own programs: for the group when they have users of their own.
 fn local_of_group(path: &Path, mode: Mode) -> Result<UnixListener, PortsError> {
     match mode {
-        Mode::Root => local(path, Identity::ROOT),
+        Mode::Root => local(path),
         Mode::User => bound_at(path, None, 0o600),
     }
 }
 
-/// A Unix socket for `owner` and our group; needs root.
-pub(super) fn local(path: &Path, owner: Identity) -> Result<UnixListener, PortsError> {
-    bound_at(path, Some(owner), 0o660)
+/// A Unix socket for all of our programs; needs root.
+pub(super) fn local(path: &Path) -> Result<UnixListener, PortsError> {
+    bound_at(path, Some(Identity::ROOT), 0o660)
+}
+
+/// A Unix socket for one of our programs; needs root.
+pub(super) fn private(path: &Path, user: u32) -> Result<UnixListener, PortsError> {
+    bound_at(path, Some(Identity::of(user)), 0o600)
 }
 
 fn bound_at(path: &Path, owner: Option<Identity>, bits: u32) -> Result<UnixListener, PortsError> {

@@ -8,7 +8,7 @@ use crate::config::Paths;
 use crate::domain::limits::READY_WITHIN;
 use crate::sandbox::users::{Identity, UPDATE};
 use crate::supervisor::log;
-use crate::supervisor::ports::{PortsError, local};
+use crate::supervisor::ports::{PortsError, local, private};
 use crate::supervisor::program::Program;
 
 /// Root, and no network.
@@ -25,9 +25,8 @@ pub(super) struct Agent {
 impl Agent {
     /// With their sockets, and the programs from `folder`.
     pub(super) fn new(paths: &Paths, folder: &Path) -> Result<Self, PortsError> {
-        let updates = local(&paths.update_socket(), Identity::ROOT)?;
-        // Only the verifier finds its way to the writer.
-        let writer = local(&paths.writer_socket(), Identity::of(UPDATE))?;
+        let updates = local(&paths.update_socket())?;
+        let writer = private(&paths.writer_socket(), UPDATE)?;
         let program = |name, role: &str, user, socket: (&'static str, OwnedFd)| Program {
             name,
             file: folder.join("update-agent"),

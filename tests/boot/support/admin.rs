@@ -80,7 +80,9 @@ impl Admin {
 
     fn csrf(&self, machine: &Machine<'_>) -> String {
         let page = self.page(machine, "/login/updates");
-        let (_, after) = page.split_once("data-csrf=\"").expect("signed in");
+        let (_, after) = page
+            .split_once("name=\"csrf\" value=\"")
+            .expect("signed in");
         after.split_once('"').unwrap().0.to_owned()
     }
 
