@@ -109,6 +109,7 @@ impl Appliance {
             },
             last_words: self.place("last-words"),
             boot: self.place("boot"),
+            said: std::cell::RefCell::default(),
         };
         let state = self.place("state");
         let (head, hands) = UnixStream::pair().unwrap();

@@ -1,20 +1,21 @@
 //! What runs on this machine, as far as an update has to know.
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::PathBuf;
 
 use super::record::Seen;
 use super::slot::Places;
 use crate::boot::table::Place;
-use crate::boot::{Slot, System, facts};
-use crate::control::machine::{ClockSource, Facts, Health, Notice, notice};
+use crate::boot::{Description, Slot, System, facts};
+use crate::control::machine::{Boot, ClockSource, Facts, Health, Notice, notice};
 use crate::control::update::Version;
 use crate::domain::{Stamp, Text};
 use crate::esp::{self, Access, Esp};
 use crate::update::wire::Running;
 
 /// Where the writer finds things.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Machine {
     /// What the supervisor knows ([`crate::config::Paths::machine`]).
     pub facts: PathBuf,
@@ -26,6 +27,18 @@ pub struct Machine {
     pub last_words: PathBuf,
     /// The kernel's name for this boot.
     pub boot: PathBuf,
+    /// What the boot partition said when it was last looked at.
+    pub said: RefCell<Option<Said>>,
+}
+
+/// What the boot partition says, and in which state of things: it is not mounted again as long as
+/// that is the same.
+#[derive(Clone, Debug)]
+pub struct Said {
+    state: (Health, Boot),
+    description: Description,
+    good: [bool; 2],
+    marked: Option<System>,
 }
 
 /// Why nothing is known.
@@ -63,6 +76,7 @@ impl Machine {
             },
             last_words: facts::LAST_WORDS_FILE.into(),
             boot: "/proc/sys/kernel/random/boot_id".into(),
+            said: RefCell::default(),
         }
     }
 
@@ -71,13 +85,12 @@ impl Machine {
         let facts = Facts::read(&self.facts).ok().flatten();
         let facts = facts.ok_or(UnknownMachine::Facts)?;
         let slot = facts.boot.slot;
-        let described = self.esp.mounted(Access::Read, |folder| {
-            let good = System::ALL.map(|system| esp::was_good(folder, system));
-            let marked = esp::trial::marked(folder);
-            Ok((esp::trial::describe(folder, slot), good, marked))
-        });
-        let (description, good, marked) = described.map_err(|_| UnknownMachine::Description)?;
-        let description = description.ok_or(UnknownMachine::Description)?;
+        let Said {
+            description,
+            good,
+            marked,
+            ..
+        } = self.ask_esp(&facts)?;
         let version: Version = description.version.clone();
         Ok(Known {
             running: Running {
@@ -104,6 +117,33 @@ impl Machine {
             },
             blocked: blocked(&facts),
         })
+    }
+
+    fn ask_esp(&self, facts: &Facts) -> Result<Said, UnknownMachine> {
+        let state = (facts.health.clone(), facts.boot.clone());
+        if let Some(said) = &*self.said.borrow()
+            && said.state == state
+        {
+            return Ok(said.clone());
+        }
+        let said = self.esp.mounted(Access::Read, |folder| {
+            Ok(
+                esp::trial::describe(folder, facts.boot.slot).map(|description| Said {
+                    state,
+                    description,
+                    good: System::ALL.map(|system| esp::was_good(folder, system)),
+                    marked: esp::trial::marked(folder),
+                }),
+            )
+        });
+        let said = said.ok().flatten().ok_or(UnknownMachine::Description)?;
+        *self.said.borrow_mut() = Some(said.clone());
+        Ok(said)
+    }
+
+    /// Something on the boot partition has changed.
+    pub fn look_again(&self) {
+        *self.said.borrow_mut() = None;
     }
 
     /// The slot that does not run.

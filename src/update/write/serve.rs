@@ -229,6 +229,7 @@ impl Writer {
         self.record.keep_journal(&journal)?;
         self.tell_audit(&mut journal)?;
         self.incoming = None;
+        self.machine.look_again();
         let incoming = Incoming::open(self.machine.place(slot), manifest).await?;
         let chunks = incoming.missing().await?;
         self.incoming = Some(Coming {
@@ -303,6 +304,7 @@ impl Writer {
         }
         self.record.keep_journal(&journal)?;
         slot.mark()?;
+        self.machine.look_again();
         self.tell_audit(&mut journal)
     }
 
