@@ -211,7 +211,7 @@ pub enum Automatic {
 }
 
 /// What an administrator decides about updates.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// What happens without anybody.
@@ -222,17 +222,6 @@ pub struct Settings {
     pub line: Line,
     /// Where versions come from, `https://…/`; the image's own source if absent.
     pub source: Option<Text<UPDATE_SOURCE_BYTES_MAX>>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            automatic: Automatic::default(),
-            window: Window::default(),
-            line: Line::default(),
-            source: None,
-        }
-    }
 }
 
 /// Which line of versions an appliance follows.
