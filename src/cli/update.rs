@@ -312,7 +312,7 @@ fn words(phase: &Phase) -> String {
 fn figures(bytes: u64, of: u64, millis: u64) -> String {
     // Tenths of a MiB, in integers.
     let mib = |bytes: u64| {
-        let tenths = u128::from(bytes) * 10 >> 20;
+        let tenths = (u128::from(bytes) * 10) >> 20;
         format!("{}.{}", tenths / 10, tenths % 10)
     };
     let so_far = format!("{} of {} MiB", mib(bytes), mib(of));

@@ -132,13 +132,11 @@ impl Asked {
     pub async fn reply(self) -> Result<Reply, WireError> {
         let mut progress = Progress::default();
         loop {
-            match timeout(UPDATE_LOOK_EVERY, self.stream.readable()).await {
-                Ok(ready) => break ready?,
-                Err(_) => {
-                    let status = Box::pin(self.client.ask_async(&Request::Status)).await;
-                    progress.saw(status)?;
-                }
+            if let Ok(ready) = timeout(UPDATE_LOOK_EVERY, self.stream.readable()).await {
+                break ready?;
             }
+            let status = Box::pin(self.client.ask_async(&Request::Status)).await;
+            progress.saw(status)?;
         }
         self.read().await
     }

@@ -127,6 +127,11 @@ impl Appliance {
         thread::spawn(move || head.serve(&listener, |_| true));
     }
 
+    /// Where its agent listens.
+    pub fn socket(&self) -> &std::path::Path {
+        &self.socket
+    }
+
     pub fn connect(&self) -> UnixStream {
         UnixStream::connect(&self.socket).unwrap()
     }

@@ -48,7 +48,7 @@ struct Known {
     /// On an appliance image.
     machine: Option<Facts>,
     /// On an appliance image, if the update agent answered.
-    updates: Option<Status>,
+    updates: Option<Box<Status>>,
     /// On the disk.
     store_bytes: u64,
     /// Left on that disk, if it can be told.

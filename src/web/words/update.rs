@@ -48,13 +48,13 @@ pub(crate) fn who(who: &Who) -> String {
 }
 
 /// Where a place for a version stands: good or not, and the words.
-pub(crate) fn slot(state: &State) -> (&'static str, String) {
+pub(crate) fn slot(state: State) -> (&'static str, String) {
     let tries = |left: u8| plural(left.into(), "try left", "tries left");
     match state {
         State::Empty => ("", "Empty".to_owned()),
-        State::OnTrial { tries_left } => ("live", format!("On trial, {}", tries(*tries_left))),
+        State::OnTrial { tries_left } => ("live", format!("On trial, {}", tries(tries_left))),
         State::Good { .. } => ("good", "Good".to_owned()),
-        State::Untried { tries_left } => ("", format!("Not tried, {}", tries(*tries_left))),
+        State::Untried { tries_left } => ("", format!("Not tried, {}", tries(tries_left))),
         State::Exhausted => ("bad", "Failed to start".to_owned()),
     }
 }

@@ -54,9 +54,9 @@ pub(crate) async fn examine(
     };
     Ok(match reply.await {
         Ok(Reply::Verdict(verdict)) => Json(verdict).into_response(),
+        // The request was all right; the file was not.
         Ok(Reply::Refused { why }) => {
-            let why = Json(json!({ "error": words::sentence(&why) }));
-            (StatusCode::UNPROCESSABLE_ENTITY, why).into_response()
+            Json(json!({ "error": words::sentence(&why) })).into_response()
         }
         Ok(_) => return Err(Failure::Internal("another question's answer".into())),
         Err(error) => unable(&error),

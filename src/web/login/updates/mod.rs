@@ -83,10 +83,10 @@ fn is_absent(error: &WireError) -> bool {
     matches!(error, WireError::Io(error) if error.kind() == std::io::ErrorKind::NotFound)
 }
 
-/// Where everything stands, as the agent says.
-pub(crate) async fn ask_status(site: &Site) -> Result<Status, WireError> {
+/// Where everything stands, as the agent says. Boxed: a whole history is in it.
+pub(crate) async fn ask_status(site: &Site) -> Result<Box<Status>, WireError> {
     match site.updates.ask_async(&Request::Status).await? {
-        Reply::Status(status) => Ok(*status),
+        Reply::Status(status) => Ok(status),
         Reply::Refused { why } => Err(std::io::Error::other(why.to_string()).into()),
         _ => Err(std::io::Error::other("another question's answer").into()),
     }

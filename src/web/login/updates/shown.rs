@@ -210,7 +210,7 @@ fn slots(facts: &Facts) -> Vec<SlotCard> {
     let slots = facts.boot.slots.iter();
     slots
         .map(|slot| {
-            let (level, state) = words::slot(&slot.state);
+            let (level, state) = words::slot(slot.state);
             SlotCard {
                 name: format!("Slot {}", Slot::System(slot.system)),
                 running: facts.boot.slot == Slot::System(slot.system),

@@ -17,8 +17,12 @@ const ANEW_EVERY_MS = 20_000;
 const page = document.querySelector<HTMLElement>("[data-updates]");
 /** A file is being looked at, shown, or sent: its card is not to be replaced. */
 let holdsFile = false;
+/** What each part was last replaced by. */
+const drawnParts = new Map<string, string>();
 
 if (page) {
+  // What an order led to is said once.
+  if (location.search) history.replaceState(null, "", location.pathname);
   offerUpload(page);
   sayLocalTime();
   void follow(page);
@@ -27,21 +31,25 @@ if (page) {
 async function follow(page: HTMLElement): Promise<never> {
   let seen: string | undefined;
   let drawn = Date.now();
+  let wasSilent = false;
   for (;;) {
     const told = await ask<Status>("/login/updates/status", words.updates.silent);
     if ("error" in told) {
-      if (told.signedOut) location.reload();
+      if (told.signedOut) anew();
       say(page, told.error);
       await pause(QUIET_EVERY_MS);
-      // What comes back may be another version, with other pages.
-      seen = "";
+      wasSilent = true;
       continue;
     }
+    // What comes back may be another version, with other pages.
+    if (wasSilent && !holdsFile) anew();
+    wasSilent = false;
     say(page, "");
     const { phase } = told.value;
     const now = essence(told.value);
+    const changed = seen === undefined ? !fits(page, phase) : seen !== now;
     const old = phase.phase === "ready" && Date.now() - drawn > ANEW_EVERY_MS;
-    if ((seen !== undefined && seen !== now) || old || seen === undefined && !fits(page, phase)) {
+    if (changed || old) {
       await redraw(page);
       drawn = Date.now();
     }
@@ -50,6 +58,11 @@ async function follow(page: HTMLElement): Promise<never> {
     const busy = holdsFile || !["idle", "ready"].includes(phase.phase);
     await pause(busy ? BUSY_EVERY_MS : QUIET_EVERY_MS);
   }
+}
+
+/** The page as a whole, not the answer to a form. */
+function anew(): void {
+  location.replace("/login/updates");
 }
 
 /** Everything but how far it is. */
@@ -70,9 +83,9 @@ async function redraw(page: HTMLElement): Promise<void> {
     for (const part of page.querySelectorAll<HTMLElement>("[data-part]")) {
       const name = part.dataset.part ?? "";
       const now = fresh.querySelector(`[data-part="${name}"]`);
-      if (!now || (name === "file" && holdsFile) || now.innerHTML === part.dataset.drawn) continue;
+      if (!now || (name === "file" && holdsFile) || now.innerHTML === drawnParts.get(name)) continue;
       const focused = part.contains(document.activeElement);
-      part.dataset.drawn = now.innerHTML;
+      drawnParts.set(name, now.innerHTML);
       part.replaceChildren(...now.childNodes);
       if (focused) part.querySelector<HTMLElement>("button, a")?.focus();
       if (name === "file") offerUpload(page);
@@ -145,6 +158,7 @@ async function install(page: HTMLElement, file: File, found: Verdict): Promise<v
   holdsFile = false;
   if ("value" in told) return redraw(page);
   await redraw(page);
+  page.querySelector<HTMLElement>("[data-choose]")?.removeAttribute("hidden");
   show(page, notice("bad", said.notInstalled(found.offer.version), told.error));
 }
 

@@ -1,6 +1,6 @@
 // What is known of a chosen file, before anything of it is written.
 
-import { bytes, exactly } from "../words/time.ts";
+import { bytes, dayAndTime } from "../words/time.ts";
 import { words } from "../words/en.ts";
 import type { Verdict } from "./agent.ts";
 import { element, fact } from "./dom.ts";
@@ -26,7 +26,7 @@ export function verdict(found: Verdict, running: string, install: () => void): H
     "dl",
     "facts",
     fact(said.model, MODELS[offer.model] ?? offer.model),
-    fact(said.built, exactly(offer.built)),
+    fact(said.built, dayAndTime(offer.built)),
     fact(said.size, bytes(offer.bytes)),
     fact(said.channel, said.channels[offer.channel]),
   );
@@ -35,7 +35,7 @@ export function verdict(found: Verdict, running: string, install: () => void): H
     const notes = element("div", "notes", offer.notes.trim());
     notes.tabIndex = 0;
     notes.role = "region";
-    notes.ariaLabel = said.notes;
+    notes.ariaLabel = said.notesOfFile;
     box.append(element("h3", "", said.notes), notes);
   }
   if (refused) {
@@ -53,7 +53,7 @@ function confirmations(found: Verdict, running: string, install: () => void): HT
   const boxes: HTMLElement[] = [];
   if (found.needs.older) boxes.push(confirmation("older", said.older(found.offer.version, running)));
   if (found.needs.expired) {
-    const since = found.expired.map(({ role, since }) => said.expiredSince(said.role(role), exactly(since)));
+    const since = found.expired.map(({ role, since }) => said.expiredSince(said.role(role), dayAndTime(since)));
     boxes.push(confirmation("expired", since.length > 0 ? said.expired(since) : said.noClock));
   }
   const button = element("button", "button", said.install(found.offer.version));

@@ -403,6 +403,7 @@ export const words = {
     channel: "Channel",
     channels: { development: "DEVELOPMENT, not for real customers", release: "Release" },
     notes: "What is new",
+    notesOfFile: "What is new in this file",
     refused: "It is not installed.",
     failedBefore: "It was tried before and did not prove itself.",
     older: (version: string, running: string) =>

@@ -21,6 +21,11 @@ export function ago(at: number, now: number, justNow: string): string {
   return age < DAY ? clock.format(at) : dayAndClock.format(at);
 }
 
+/** The day and the time of day, for a table of facts. */
+export function dayAndTime(at: number): string {
+  return dayAndClock.format(at);
+}
+
 /** The whole truth with its zone, for a tooltip. */
 export function exactly(at: number): string {
   return exact.format(at);
