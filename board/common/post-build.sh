@@ -35,7 +35,8 @@ schema=$JUMPGATE_SCHEMA
 END
 cp "$target/etc/jumpgate/release" "$BINARIES_DIR/release"
 # Whom the first update is believed from; every update brings the roots that came after.
-cp "$(ls "$JUMPGATE_KEYS"/update/*.root.json | sort --version-sort | tail --lines=1)" \
+install --mode=0644 \
+  "$(printf '%s\n' "$JUMPGATE_KEYS"/update/*.root.json | sort --version-sort | tail --lines=1)" \
   "$target/etc/jumpgate/update-root.json"
 cat >"$target/etc/os-release" <<END
 NAME=Jumpgate
