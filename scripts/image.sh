@@ -30,6 +30,7 @@ identity() {
   JUMPGATE_EPOCH=$(source board/common/board.env && echo "$SECURITY_EPOCH")
   # shellcheck source=/dev/null
   JUMPGATE_PROFILE=$(source "board/$model/board.env" && echo "$PROFILE")
+  JUMPGATE_SCHEMA=$(find src/store/migrations -name '*.sql' | wc --lines)
   JUMPGATE_CHANNEL=$(<"$keys/channel")
   [[ $JUMPGATE_CHANNEL =~ ^(development|release)$ ]] ||
     die "$keys/channel says '$JUMPGATE_CHANNEL', expected development or release"
@@ -37,7 +38,7 @@ identity() {
   [[ $backend == buildroot ]] || JUMPGATE_CHANNEL=development
   JUMPGATE_BACKEND=$backend JUMPGATE_KEYS=$keys BINARIES_DIR=$output
   export JUMPGATE_COMMIT JUMPGATE_VERSION JUMPGATE_BUILT JUMPGATE_SEQUENCE JUMPGATE_EPOCH \
-    JUMPGATE_PROFILE JUMPGATE_CHANNEL JUMPGATE_BACKEND JUMPGATE_KEYS BINARIES_DIR
+    JUMPGATE_SCHEMA JUMPGATE_PROFILE JUMPGATE_CHANNEL JUMPGATE_BACKEND JUMPGATE_KEYS BINARIES_DIR
   say "Jumpgate $JUMPGATE_VERSION for $model, $JUMPGATE_CHANNEL, with $backend"
 }
 
@@ -50,7 +51,7 @@ image_programs() {
 image_install() {
   local home=$1/usr/lib/jumpgate built=$CARGO_TARGET_DIR/release
   mkdir --parents "$home/programs" "$home/endpoint"
-  install --mode=0755 "$built"/{supervisor,relay,web,appliancectl} "$home/programs/"
+  install --mode=0755 "$built"/{supervisor,relay,web,appliancectl,update-agent} "$home/programs/"
   install --mode=0755 "$built/endpoint" "$home/endpoint/endpoint"
   install --mode=0755 "$built/init" "$home/init"
 }

@@ -73,7 +73,8 @@ borrow_cargo() {
 
 # Builds the appliance's programs and the customer client: one file that needs nothing installed.
 build_release() {
-  cargo build --release --locked --bin supervisor --bin relay --bin web --bin appliancectl
+  cargo build --release --locked --bin supervisor --bin relay --bin web --bin appliancectl \
+    --bin update-agent
   cargo rustc --release --locked --no-default-features --features agent --bin endpoint -- \
     -C target-feature=+crt-static
 }

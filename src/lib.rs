@@ -1,9 +1,10 @@
 //! Jumpgate: the programs of a remote-support appliance and of the machines it supports.
 //!
 //! Pure folders (no sockets, files, clocks or threads): [`domain`], [`link`], [`session`],
-//! [`tls`], [`http`], [`recording`], [`boot`]. One kind of I/O each: [`net`], [`store`], [`audit`],
-//! [`control`], [`config`], [`metrics`]. Programs: the rest, and `src/bin/`. README.md draws how
-//! data moves; `tests/tidy.rs` holds the folders to what they may import.
+//! [`tls`], [`http`], [`recording`], [`boot`], [`update::trust`]. One kind of I/O each: [`net`],
+//! [`store`], [`audit`], [`control`], [`config`], [`metrics`], [`esp`]. Programs: the rest, and
+//! `src/bin/`. README.md draws how data moves; `tests/tidy.rs` holds the folders to what they may
+//! import.
 
 pub mod domain;
 pub mod link;
@@ -23,6 +24,8 @@ pub mod config;
 #[cfg(feature = "appliance")]
 pub mod control;
 #[cfg(feature = "appliance")]
+pub mod esp;
+#[cfg(feature = "appliance")]
 pub mod http;
 #[cfg(feature = "appliance")]
 pub mod metrics;
@@ -40,6 +43,8 @@ pub mod store;
 pub mod supervisor;
 #[cfg(feature = "appliance")]
 pub mod tls;
+#[cfg(feature = "appliance")]
+pub mod update;
 #[cfg(feature = "appliance")]
 pub mod web;
 

@@ -218,6 +218,7 @@ fn snapshot() -> Snapshot {
             seccomp: true,
             landlock: true,
         },
+        store: jumpgate::metrics::StoreState::default(),
         certificate: Fingerprint::of(b"certificate"),
         link_key: Fingerprint::of(b"link key"),
     }

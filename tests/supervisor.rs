@@ -446,6 +446,7 @@ fn snapshot() -> Snapshot {
         sessions: Sessions::default(),
         keys: Keys::default(),
         sandbox: Sandbox::default(),
+        store: jumpgate::metrics::StoreState::default(),
         certificate: Fingerprint([0xab; 32]),
         link_key: Fingerprint([0xcd; 32]),
     }

@@ -27,7 +27,7 @@ const LEFT_BY_RUNS: [&str; 3] = ["target", "state", "output"];
 
 /// Which folders of `src` a folder may import, besides itself and `domain`. A new arrow is a
 /// design change: it gets a commit of its own, which says why.
-const IMPORTS: [(&str, &[&str]); 25] = [
+const IMPORTS: [(&str, &[&str]); 26] = [
     ("domain", &[]),
     ("link", &[]),
     ("session", &[]),
@@ -42,11 +42,15 @@ const IMPORTS: [(&str, &[&str]); 25] = [
     ("recording", &[]),
     ("boot", &[]),
     ("sandbox", &[]),
+    ("esp", &["boot", "control"]),
     ("init", &["boot"]),
-    ("supervisor", &["boot", "control", "config", "sandbox"]),
+    (
+        "supervisor",
+        &["boot", "control", "config", "esp", "sandbox"],
+    ),
     ("relay", RELAY),
     ("web", WEB),
-    ("update", &["boot", "control", "config", "sandbox"]),
+    ("update", &["boot", "control", "config", "esp", "sandbox"]),
     ("agent", &["link", "tls", "config"]),
     ("endpoint", REMOTE),
     ("jumpoint", REMOTE),
@@ -83,7 +87,7 @@ const REMOTE: &[&str] = &["agent", "link", "session"];
 const ANYTHING: &[&str] = &["*"];
 
 /// Pure folders do without these modules of the standard library.
-const PURE: [&str; 7] = [
+const PURE: [&str; 8] = [
     "domain",
     "link",
     "session",
@@ -91,6 +95,7 @@ const PURE: [&str; 7] = [
     "http",
     "recording",
     "boot",
+    "update/trust",
 ];
 const IMPURE: [&str; 4] = [
     "std::net::Tcp",

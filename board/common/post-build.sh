@@ -2,8 +2,9 @@
 # Finish the target tree before it is packed into the read-only root.
 #
 # Usage (called by Buildroot and by scripts/build-image): post-build.sh TARGET_DIR
-# Reads: JUMPGATE_* (scripts/image.sh sets them), BINARIES_DIR
-# Writes: etc/jumpgate/release, etc/os-release, mount points; moves `init` to BINARIES_DIR
+# Reads: JUMPGATE_* (scripts/image.sh sets them), BINARIES_DIR, N.root.json of the keys
+# Writes: etc/jumpgate/{release,update-root.json}, etc/os-release, mount points; to BINARIES_DIR: init,
+#   release
 # Runs again on the same tree after every rebuild, so each step replaces what it wrote before.
 # Fails if the tree holds what must not be in an image.
 set -euo pipefail
@@ -30,7 +31,13 @@ commit=$JUMPGATE_COMMIT
 channel=$JUMPGATE_CHANNEL
 profile=$JUMPGATE_PROFILE
 backend=$JUMPGATE_BACKEND
+schema=$JUMPGATE_SCHEMA
 END
+cp "$target/etc/jumpgate/release" "$BINARIES_DIR/release"
+# Whom the first update is believed from; every update brings the roots that came after.
+install --mode=0644 \
+  "$(printf '%s\n' "$JUMPGATE_KEYS"/update/*.root.json | sort --version-sort | tail --lines=1)" \
+  "$target/etc/jumpgate/update-root.json"
 cat >"$target/etc/os-release" <<END
 NAME=Jumpgate
 ID=jumpgate

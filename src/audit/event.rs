@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::entry::EndReason;
 use crate::domain::facts::Kind;
+use crate::domain::limits::{NOTICE_BYTES_MAX, UPDATE_KEYS_MAX};
 use crate::domain::text::label;
 use crate::domain::token::Fingerprint;
 use crate::domain::{
@@ -37,6 +38,9 @@ pub enum Actor {
     Appliance,
     /// Somebody with a shell on the appliance.
     CommandLine,
+    /// Whom only a later version knows; its rows were taken over when the appliance went back.
+    #[serde(other)]
+    Later,
 }
 
 impl Actor {
@@ -65,6 +69,25 @@ pub enum Event {
     },
     /// The relay was asked to stop. Absent after a crash.
     RelayStopped,
+    /// Something happened to a version of the system (FW-08).
+    Update {
+        /// What: `refused`, `began`, `stopped`, `ready`, `restarted`, `proved`, `went_back`, `set`.
+        what: Label,
+        /// To which version, if to one.
+        version: Option<Label>,
+        /// From which one.
+        from: Label,
+        /// By which way it came: `page`, `command_line`, `stick`, `schedule`.
+        way: Label,
+        /// From where, if somebody signed in.
+        address: Option<PeerAddress>,
+        /// SHA-256 of the manifest, which pins every byte of the version.
+        manifest: Option<Fingerprint>,
+        /// Ids of the keys that signed for it.
+        keys: heapless::Vec<Text<64>, UPDATE_KEYS_MAX>,
+        /// More words.
+        why: Option<Text<NOTICE_BYTES_MAX>>,
+    },
     /// A one-time link to make the first administrator was made.
     SetupLinkCreated,
     /// An account was made.
@@ -214,6 +237,51 @@ pub enum Event {
         /// Why.
         reason: EndReason,
     },
+    /// This version's store was copied from another version's.
+    StoreCopied {
+        /// The image whose store this is.
+        generation: u32,
+        /// The image whose store it was; absent if none had a number then.
+        from: Option<u32>,
+    },
+    /// The version proved itself: its store is the one that counts.
+    StoreProved {
+        /// The image whose store this is.
+        generation: u32,
+    },
+    /// A copy of the store was put away.
+    StoreBackedUp {
+        /// What it is called.
+        label: Label,
+        /// How long it is.
+        bytes: u64,
+    },
+    /// The appliance went back to this version; what a later one had on record was taken over.
+    StoreImported {
+        /// The image that had it.
+        generation: u32,
+        /// Its transactions.
+        transactions: u64,
+        /// Their rows that are in this store now.
+        rows: u64,
+        /// Rows that could not be read, or that this version does not know or refused.
+        left_out: u64,
+    },
+    /// A row that a later version had on record under another number, since the row before it is
+    /// not here. Its texts are as they were.
+    RowImported {
+        /// Its number there.
+        number: u64,
+        /// When.
+        at: Stamp,
+        /// JSON of the actor.
+        actor: String,
+        /// JSON of the event.
+        said: String,
+    },
+    /// What only a later version knows.
+    #[serde(other)]
+    Later,
 }
 
 impl Event {

@@ -19,7 +19,7 @@ mod record;
 
 pub use chain::ChainBroken;
 pub use event::{Actor, Event};
-pub use record::{Head, Record, VerifyError, append, begin, head, page, verify};
+pub use record::{Head, Record, Restored, VerifyError, append, begin, head, page, restore, verify};
 
 #[cfg(test)]
 mod tests;

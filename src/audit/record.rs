@@ -74,11 +74,54 @@ pub fn append(
         actor: &actor,
         event: &event,
     };
-    let hash = row.hash(&head.hash);
+    insert(tx, &row, &row.hash(&head.hash))
+}
+
+/// What became of a row of another version's record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restored {
+    /// It is here under its number.
+    InPlace,
+    /// It does not follow the row before, and stands at the end as [`Event::RowImported`].
+    Appended,
+}
+
+/// Puts a row of another version's record, which goes on from this one, into this one: with its
+/// number, text and hash, so that the chain holds and a head that was noted elsewhere stays true.
+/// A row that is here already is left as it is.
+pub fn restore(
+    tx: &Transaction<'_>,
+    row: &Row<'_>,
+    hash: &Fingerprint,
+) -> Result<Restored, StoreError> {
+    let head = head(tx)?;
+    if row.number <= head.number {
+        let found: Option<Fingerprint> = tx
+            .prepare_cached("SELECT hash FROM audit WHERE number = ?1")?
+            .query_row([row.number.cast_signed()], |row| row.get(0))
+            .optional()?;
+        if found.as_ref() == Some(hash) {
+            return Ok(Restored::InPlace);
+        }
+    } else if row.number == head.number + 1 && row.hash(&head.hash) == *hash {
+        insert(tx, row, hash)?;
+        return Ok(Restored::InPlace);
+    }
+    let event = Event::RowImported {
+        number: row.number,
+        at: row.at,
+        actor: row.actor.to_owned(),
+        said: row.event.to_owned(),
+    };
+    append(tx, row.at, &Actor::Appliance, &event)?;
+    Ok(Restored::Appended)
+}
+
+fn insert(tx: &Transaction<'_>, row: &Row<'_>, hash: &Fingerprint) -> Result<(), StoreError> {
     tx.prepare_cached(
         "INSERT INTO audit (number, at, actor, event, hash) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
-    .execute((row.number.cast_signed(), at, &actor, &event, hash))?;
+    .execute((row.number.cast_signed(), row.at, row.actor, row.event, hash))?;
     Ok(())
 }
 
@@ -111,8 +154,8 @@ pub fn page(c: &Connection, before: Option<u64>, limit: usize) -> Result<Vec<Rec
         Ok(Record {
             number: row.get::<_, i64>(0)?.cast_unsigned(),
             at: row.get(1)?,
-            actor: parsed(row, 2)?,
-            event: parsed(row, 3)?,
+            actor: parsed(row, 2)?.unwrap_or(Actor::Later),
+            event: parsed(row, 3)?.unwrap_or(Event::Later),
             hash: row.get(4)?,
         })
     })?;
@@ -179,12 +222,11 @@ fn json(value: &impl serde::Serialize) -> Result<String, StoreError> {
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()).into())
 }
 
+/// Nothing if a later version wrote what this one does not understand.
 fn parsed<T: serde::de::DeserializeOwned>(
     row: &rusqlite::Row<'_>,
     column: usize,
-) -> rusqlite::Result<T> {
-    let text = row.get_ref(column)?.as_str()?;
-    serde_json::from_str(text).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error.into())
-    })
+) -> rusqlite::Result<Option<T>> {
+    let text = row.get_ref(column)?;
+    Ok(serde_json::from_str(text.as_str()?).ok())
 }

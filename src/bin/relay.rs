@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use crossbeam::channel::{bounded, select};
+use jumpgate::config::generation::GenerationArguments;
 use jumpgate::config::{Config, Paths, Ready, ready};
 use jumpgate::metrics::Sandbox;
 use jumpgate::relay::run::{Relay, Sockets};
@@ -19,6 +20,8 @@ struct Arguments {
     /// The state directory.
     #[arg(long)]
     state: PathBuf,
+    #[command(flatten)]
+    store: GenerationArguments,
 }
 
 fn main() -> ExitCode {
@@ -31,7 +34,8 @@ fn main() -> ExitCode {
         // It would end the program where the log's disk is full.
         .log_internal_errors(false)
         .init();
-    match serve(&Paths::new(&arguments.state)) {
+    let paths = Paths::new(&arguments.state).of_generation(arguments.store.generation());
+    match serve(&paths) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "relay_not_serving");
@@ -52,7 +56,12 @@ fn serve(paths: &Paths) -> Result<(), Box<dyn std::error::Error>> {
     };
     let config = Config::read(&paths.config())?;
     let read = vec![paths.config(), paths.sockets()];
-    let write = vec![paths.keys(), paths.store_folder(), paths.recordings()];
+    let write = vec![
+        paths.keys(),
+        paths.store_folder(),
+        paths.recordings(),
+        paths.backups(),
+    ];
     let held = sandbox::enter(&Profile::relay(read, write))?;
     let sandbox = Sandbox {
         own_user: held.own_user,

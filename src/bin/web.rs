@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use jumpgate::config::generation::GenerationArguments;
 use jumpgate::config::{Config, Paths, Ready, ready::announce};
 use jumpgate::control::machine::Facts;
 use jumpgate::sandbox::{self, Handed, Profile};
@@ -24,6 +25,8 @@ struct Arguments {
     /// The customer client to hand out.
     #[arg(long, value_name = "FILE")]
     endpoint: Option<PathBuf>,
+    #[command(flatten)]
+    store: GenerationArguments,
 }
 
 type Error = Box<dyn std::error::Error>;
@@ -54,7 +57,7 @@ fn main() -> ExitCode {
 /// Opens everything, locks the program in, and serves.
 fn run(arguments: &Arguments) -> Result<(), Error> {
     sandbox::tie_to_parent()?;
-    let paths = Paths::new(&arguments.state);
+    let paths = Paths::new(&arguments.state).of_generation(arguments.store.generation());
     let config = Config::read(&paths.config())?;
     let listener = Handed::take()?.unix("web")?;
     listener.set_nonblocking(true)?;

@@ -10,6 +10,10 @@ pub const FACTS_FILE: &str = "/run/jumpgate/boot";
 /// The partitions of the booted disk, as links named by [`super::table::Place::name`].
 pub const PLACES_FOLDER: &str = "/dev/jumpgate";
 
+/// What a version that gives itself up says before it restarts the machine, for the one that runs
+/// then.
+pub const LAST_WORDS_FILE: &str = "/state/update/last-words";
+
 /// How this machine came up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {

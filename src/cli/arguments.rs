@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::domain::limits::KEY_LIFE_MAX;
+use super::update;
+use crate::control::update::{Automatic, Line, Window};
+use crate::domain::limits::{KEY_LIFE_MAX, UPDATE_SOURCE_BYTES_MAX};
 use crate::domain::network::HostName;
 use crate::domain::token::Fingerprint;
-use crate::domain::{AccountName, DisplayName};
+use crate::domain::{AccountName, DisplayName, Stamp, Text};
 
 /// Looks after an appliance on this machine.
 #[derive(Clone, Debug, Parser)]
@@ -44,6 +46,9 @@ pub enum Command {
     /// The machine, on an appliance image
     #[command(subcommand)]
     Machine(Machine),
+    /// Versions, on an appliance image
+    #[command(subcommand)]
+    Update(Update),
     /// Ask this machine for a page, as a stranger would
     #[command(hide = true)]
     Probe {
@@ -84,6 +89,123 @@ pub enum Machine {
     Reboot,
     /// End sessions in order and switch off
     PowerOff,
+}
+
+/// Versions, on an appliance image.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Update {
+    /// Show where everything stands, and what happened
+    Status,
+    /// Install a version; what runs goes on running until a restart
+    Install {
+        /// An update file; the version that the last check found unless given
+        file: Option<PathBuf>,
+        /// Even if it is not newer than the running one
+        #[arg(long)]
+        older: bool,
+        /// Even if its time is over, or no time server has confirmed the clock
+        #[arg(long)]
+        expired: bool,
+    },
+    /// Look for a newer version at the source
+    Check,
+    /// Say when the version that is ready is started
+    Restart {
+        /// When
+        #[arg(long, value_enum, default_value = "now", conflicts_with = "at")]
+        when: Moment,
+        /// At this time instead, like 2026-11-24T02:00:00Z
+        #[arg(long, value_name = "RFC3339", value_parser = update::at)]
+        at: Option<Stamp>,
+    },
+    /// Show what the appliance does by itself, or change what is given
+    Settings(SettingsWords),
+}
+
+/// When a version that is ready is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Moment {
+    /// At once
+    Now,
+    /// When the weekly window opens
+    Window,
+    /// Not until somebody says so
+    Later,
+}
+
+/// What to change of the settings for updates.
+#[derive(Clone, Debug, Args)]
+pub struct SettingsWords {
+    /// What happens without anybody
+    #[arg(long, value_enum)]
+    pub automatic: Option<AutomaticWord>,
+    /// When versions are started without anybody, in UTC: 'daily 02:00', 'sun 23:30'
+    #[arg(long, value_name = "WINDOW", value_parser = update::window)]
+    pub window: Option<Window>,
+    /// Which line of versions
+    #[arg(long, value_enum)]
+    pub line: Option<LineWord>,
+    /// Where versions come from, https://…/; 'none' for the image's own
+    #[arg(long, value_name = "ADDRESS", value_parser = Source::read)]
+    pub source: Option<Source>,
+}
+
+/// What happens without anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AutomaticWord {
+    /// Nothing
+    Off,
+    /// New versions are fetched
+    Download,
+    /// New versions are fetched, and started when the window opens
+    Install,
+}
+
+impl From<AutomaticWord> for Automatic {
+    fn from(word: AutomaticWord) -> Self {
+        match word {
+            AutomaticWord::Off => Self::Off,
+            AutomaticWord::Download => Self::Download,
+            AutomaticWord::Install => Self::Install,
+        }
+    }
+}
+
+/// Which line of versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LineWord {
+    /// Proven elsewhere before
+    Stable,
+    /// As soon as they are there
+    Early,
+}
+
+impl From<LineWord> for Line {
+    fn from(word: LineWord) -> Self {
+        match word {
+            LineWord::Stable => Self::Stable,
+            LineWord::Early => Self::Early,
+        }
+    }
+}
+
+/// Where versions come from.
+#[derive(Clone, Debug)]
+pub struct Source(pub Option<Text<UPDATE_SOURCE_BYTES_MAX>>);
+
+impl Source {
+    fn read(word: &str) -> Result<Self, String> {
+        if word == "none" {
+            return Ok(Self(None));
+        }
+        let address = word.trim_end_matches('/');
+        if address.len() <= "https://".len() || !address.starts_with("https://") {
+            return Err("an address begins with https:// and a name".to_owned());
+        }
+        let kept = Text::try_from(format!("{address}/").as_str());
+        let long = |_| format!("an address has at most {UPDATE_SOURCE_BYTES_MAX} bytes");
+        kept.map(|kept| Self(Some(kept))).map_err(long)
+    }
 }
 
 /// The administrator's account.

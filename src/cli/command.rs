@@ -9,7 +9,7 @@ use super::arguments::{
 use super::console;
 use super::outcome::Outcome;
 use super::password::{self, PasswordError};
-use super::{probe, time};
+use super::{probe, time, update};
 use crate::config::{Config, ConfigError, Paths};
 use crate::control::wire::WireError;
 use crate::control::{Client, MachineClient, Reply, Request, machine};
@@ -41,6 +41,27 @@ pub(super) enum CliError {
     /// It answered with something that this request does not get.
     #[error("the relay answered something else; are appliancectl and relay of one version?")]
     OutOfTurn,
+    /// No update agent behind its socket.
+    #[error(
+        "no update agent runs with state directory {state}; updates are for appliance images, where \
+         the state directory is {on_appliance}",
+        on_appliance = crate::config::ON_APPLIANCE
+    )]
+    NoUpdateAgent {
+        /// As given.
+        state: PathBuf,
+    },
+    /// It runs, but no answer came.
+    #[error("the update agent did not answer: {0}; see: appliancectl update status")]
+    UpdateAgentSilent(WireError),
+    /// What somebody wanted to install.
+    #[error("cannot read {path}: {error}", path = path.display())]
+    UpdateFile {
+        /// As given.
+        path: PathBuf,
+        /// The system's word.
+        error: io::Error,
+    },
     /// It would not, and says why.
     #[error("{why}")]
     Refused {
@@ -116,6 +137,7 @@ pub(super) fn perform(arguments: &Arguments) -> Result<Outcome, CliError> {
             Ok(Outcome::Config(config))
         }
         Command::Machine(order) => machine(state, *order),
+        Command::Update(order) => Ok(Outcome::Update(update::perform(state, order)?)),
         Command::Probe {
             port,
             certificate,

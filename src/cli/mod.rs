@@ -18,6 +18,7 @@ mod outcome;
 mod password;
 mod probe;
 mod time;
+mod update;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

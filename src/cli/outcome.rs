@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::{Timestamp, Unit};
 use serde_json::{Value, json};
 
-use super::machine;
+use super::{machine, update};
 use crate::config::Config;
 use crate::control::Snapshot;
 use crate::control::machine::Facts;
@@ -28,6 +28,7 @@ pub(super) enum Outcome {
     },
     Config(Config),
     Machine(Box<Facts>),
+    Update(update::Told),
     /// The machine restarts or switches off.
     Ending,
     /// A page came.
@@ -55,6 +56,7 @@ impl Outcome {
             }
             Self::Config(config) => json!(config),
             Self::Machine(facts) => json!(facts),
+            Self::Update(told) => told.to_json(),
             Self::Ending => json!({ "ending": true }),
             Self::Offset(millis) => json!({ "offset_millis": millis }),
             Self::Served => json!({ "served": true }),
@@ -95,6 +97,10 @@ impl Outcome {
                 text.push('\n');
                 text
             }
+            Self::Update(told) => match told.to_rows() {
+                Ok(rows) => table(&rows),
+                Err(sentence) => sentence.to_owned(),
+            },
             Self::Ending => "The appliance ends its sessions and stops.\n".to_owned(),
             Self::Offset(millis) => format!("{millis}\n"),
             Self::Served => "A page is served.\n".to_owned(),

@@ -5,9 +5,11 @@
 //! runs (they live in the store).
 
 mod file;
+pub mod generation;
 pub mod paths;
 pub mod ready;
 
 pub use file::{Config, ConfigError};
+pub use generation::Generation;
 pub use paths::{ON_APPLIANCE, Paths};
 pub use ready::Ready;

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Generation;
+
 /// The state directory of an appliance image.
 pub const ON_APPLIANCE: &str = "/data/jumpgate";
 
@@ -13,6 +15,7 @@ pub const DOING: &str = "/run/jumpgate/doing";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
     root: PathBuf,
+    generation: Option<Generation>,
 }
 
 impl Paths {
@@ -20,7 +23,20 @@ impl Paths {
     pub fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
+            generation: None,
         }
+    }
+
+    /// The same with the store of an image.
+    #[must_use]
+    pub fn of_generation(mut self, generation: Option<Generation>) -> Self {
+        self.generation = generation;
+        self
+    }
+
+    /// Whose store it is; none where there is no image.
+    pub fn generation(&self) -> Option<Generation> {
+        self.generation
     }
 
     /// The state directory itself.
@@ -48,9 +64,29 @@ impl Paths {
         self.root.join("store")
     }
 
-    /// The store.
+    /// The store: on an image, that of its generation.
     pub fn store(&self) -> PathBuf {
-        self.store_folder().join("appliance.db")
+        let name = match self.generation {
+            Some(Generation { sequence, .. }) => format!("appliance-{sequence}.db"),
+            None => "appliance.db".to_owned(),
+        };
+        self.store_folder().join(name)
+    }
+
+    /// Whether anything here is a store, of whichever image.
+    pub fn has_store(&self) -> bool {
+        let files = std::fs::read_dir(self.store_folder());
+        files.into_iter().flatten().flatten().any(|file| {
+            let path = file.path();
+            let name = path.file_stem().and_then(|name| name.to_str());
+            name.is_some_and(|name| name.starts_with("appliance"))
+                && path.extension().is_some_and(|found| found == "db")
+        })
+    }
+
+    /// Copies of the store from before updates; only the relay's user can read them.
+    pub fn backups(&self) -> PathBuf {
+        self.root.join("backups")
     }
 
     /// Transcripts: written by the relay, read by web.
@@ -71,6 +107,16 @@ impl Paths {
     /// On an appliance image the supervisor answers questions about the machine here; root only.
     pub fn machine_socket(&self) -> PathBuf {
         self.sockets().join("machine.sock")
+    }
+
+    /// On an appliance image the update agent takes updates here.
+    pub fn update_socket(&self) -> PathBuf {
+        self.sockets().join("update.sock")
+    }
+
+    /// The update agent's verifier finds its writer here.
+    pub fn writer_socket(&self) -> PathBuf {
+        self.sockets().join("writer.sock")
     }
 
     /// On an appliance image, what the supervisor knows of the machine, for pages.

@@ -2,12 +2,13 @@
 
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::wire::{self, WireError};
 use super::{Reply, Request};
-use crate::domain::limits::CONTROL_REPLY_WITHIN;
+use crate::domain::limits::{BACK_UP_WITHIN, CONTROL_REPLY_WITHIN};
 
 /// Where the relay listens. Holds no connection: each question makes one, so a restarted relay is
 /// found again by itself.
@@ -24,10 +25,10 @@ impl Client {
         }
     }
 
-    /// Asks and waits, at most [`CONTROL_REPLY_WITHIN`].
+    /// Asks and waits, at most [`CONTROL_REPLY_WITHIN`], or for a backup [`BACK_UP_WITHIN`].
     pub fn ask(&self, request: &Request) -> Result<Reply, WireError> {
         let mut stream = UnixStream::connect(&self.socket)?;
-        stream.set_read_timeout(Some(CONTROL_REPLY_WITHIN))?;
+        stream.set_read_timeout(Some(within(request)))?;
         stream.set_write_timeout(Some(CONTROL_REPLY_WITHIN))?;
         wire::write(&mut stream, request)?;
         wire::read(&mut stream)?.ok_or_else(closed)
@@ -35,7 +36,7 @@ impl Client {
 
     /// The same without blocking the thread.
     pub async fn ask_async(&self, request: &Request) -> Result<Reply, WireError> {
-        let asked = tokio::time::timeout(CONTROL_REPLY_WITHIN, self.exchange(request)).await;
+        let asked = tokio::time::timeout(within(request), self.exchange(request)).await;
         asked.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
     }
 
@@ -47,6 +48,13 @@ impl Client {
         let mut body = vec![0; wire::body_bytes(header)?];
         stream.read_exact(&mut body).await?;
         Ok(serde_json::from_slice(&body)?)
+    }
+}
+
+fn within(request: &Request) -> Duration {
+    match request {
+        Request::BackUp { .. } => BACK_UP_WITHIN,
+        _ => CONTROL_REPLY_WITHIN,
     }
 }
 

@@ -14,6 +14,8 @@ pub mod client;
 pub mod machine;
 pub mod reply;
 pub mod request;
+pub mod update;
+pub mod update_client;
 pub mod wire;
 
 /// What [`Reply::Status`] carries, for those who ask without counting themselves.
@@ -22,3 +24,4 @@ pub use client::Client;
 pub use machine::MachineClient;
 pub use reply::Reply;
 pub use request::Request;
+pub use update_client::UpdateClient;

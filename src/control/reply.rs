@@ -43,6 +43,11 @@ pub enum Reply {
     },
     /// An account as it is now.
     Account(Account),
+    /// The copy is on the disk.
+    BackedUp {
+        /// How long it is.
+        bytes: u64,
+    },
     /// Not done; the words are for the administrator.
     Refused {
         /// What was wrong and what is allowed.

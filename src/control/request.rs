@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::update::Happened;
 use crate::domain::token::Fingerprint;
 use crate::domain::turned::{KeyText, PuzzleAnswer};
 use crate::domain::{AccountId, AccountName, DisplayName, Label, PeerAddress, Secret, Token};
@@ -55,6 +56,12 @@ pub enum Request {
         /// The new password.
         password: Secret<String>,
     },
+    /// Put on record what happened to a version of the system. Answer: [`super::Reply::Done`] once it
+    /// is there.
+    RecordUpdate {
+        /// What.
+        happened: Box<Happened>,
+    },
     /// Make a session key for a representative. Answer: [`super::Reply::Key`].
     CreateKey {
         /// Whose queue the customer will wait in.
@@ -62,6 +69,15 @@ pub enum Request {
         /// Its life; the appliance's default if absent.
         #[serde(default)]
         seconds: Option<u32>,
+    },
+    /// The slot has proved itself: its store is the one that counts from now on, and changes are
+    /// possible again. Root only. Answer: [`super::Reply::Done`], also where there is no trial.
+    Proven,
+    /// Put a copy of the store away, before an update. Root only. Answer:
+    /// [`super::Reply::BackedUp`], within [`crate::domain::limits::BACK_UP_WITHIN`].
+    BackUp {
+        /// What it is called: letters, digits, dots, dashes, underscores.
+        label: Label,
     },
 }
 

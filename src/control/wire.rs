@@ -116,9 +116,14 @@ mod tests {
                 account: AccountId(3),
                 sign_in: None,
             },
+            Request::Proven,
+            Request::BackUp {
+                label: Label::try_from("0.2.0").unwrap(),
+            },
         ];
         let replies = [
             Reply::Done,
+            Reply::BackedUp { bytes: 4_096 },
             Reply::Turned(TurnedReason::Puzzle {
                 challenge: token.clone(),
                 bits: 16,

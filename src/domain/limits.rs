@@ -200,6 +200,20 @@ pub const STORE_BUSY_MAX: Duration = Duration::from_secs(5);
 pub const STORE_ROW_BYTES_MAX: i32 = 1024 * 1024;
 /// What the write-ahead log is cut to once its content is in the store's file.
 pub const STORE_WAL_KEPT_BYTES_MAX: i64 = 16 * 1024 * 1024;
+/// One line of the journal beside the store: a row whose every byte is escaped.
+pub const JOURNAL_LINE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The journal beside the store ends when it has grown to this; going back to the generation before
+/// loses what comes after. Years of support: a session is a few dozen KiB.
+pub const JOURNAL_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// Rows of a journal that are taken over in one transaction, more or less.
+pub const JOURNAL_ROWS_AT_ONCE: u64 = 2_000;
+/// Generations of the store, and journals that were taken over, are kept this long after they were
+/// last written; the generation before the present one is kept in any case.
+pub const GENERATION_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Copies of the store from before updates that are kept.
+pub const BACKUPS_KEPT: usize = 3;
+/// How long a copy of the store may take whoever asked for it.
+pub const BACK_UP_WITHIN: Duration = Duration::from_secs(5 * 60);
 /// Rows that a page shows unless somebody asks for more.
 pub const PAGE_ROWS: usize = 50;
 /// Rows of one page of a list.
@@ -220,6 +234,9 @@ pub const STOP_WITHIN: Duration = Duration::from_secs(2);
 pub const STOP_POLITELY_WITHIN: Duration = Duration::from_millis(1_500);
 /// A started program says within this that it serves, or is taken for broken.
 pub const READY_WITHIN: Duration = Duration::from_secs(20);
+/// The same for the relay of an image, which may have to copy its store and check the copy, or take
+/// another version's journal over, first. Less than a slot has to prove itself.
+pub const STORE_READY_WITHIN: Duration = Duration::from_secs(4 * 60);
 /// The one line with which a program says that it serves.
 pub const READY_BYTES_MAX: u64 = 4_096;
 /// A program that served for this long is healthy: its next crash is a first one again.
@@ -301,6 +318,12 @@ pub const HEALTH_GATE_AFTER_CRASHES: Duration = Duration::from_secs(11 * 60);
 /// A slot whose pages have not been served for that long by this time after its start, and the time
 /// that [`HEALTH_GATE`] or [`HEALTH_GATE_AFTER_CRASHES`] takes, is as bad as one that crashes.
 pub const HEALTHY_WITHIN: Duration = Duration::from_secs(10 * 60);
+/// The relay is told that its version proved itself this often until it has heard it.
+pub const PROVED_TOLD_EVERY: Duration = Duration::from_secs(5);
+/// And that many times.
+pub const PROVED_TOLD_MAX: usize = 100;
+/// A version that is on trial has this long instead.
+pub const TRIAL_WITHIN: Duration = Duration::from_secs(5 * 60);
 /// Until then, a page is asked for this often.
 pub const PROBE_EVERY: Duration = Duration::from_secs(2);
 /// A page that is asked for has to come within this.
@@ -413,6 +436,105 @@ pub const UNATTENDED_BYTES_MAX: usize = 128;
 /// Of what a disk, or a partition on it, calls itself, as much as fits a line with the rest.
 pub const DISK_WORDS_MAX: usize = 40;
 
+// ---- updates ----
+
+/// What is checked, written and read back in one piece.
+pub const CHUNK_BYTES: usize = 1 << 20;
+/// A manifest: 64 digits for each chunk of the largest payload, and the notes.
+pub const MANIFEST_BYTES_MAX: usize = 128 * 1_024;
+/// What is new in a version, as people read it.
+pub const NOTES_BYTES_MAX: usize = 16 * 1_024;
+/// A slot's partition (`SLOT_MIB` in `board/common/board.env`).
+pub const ROOT_BYTES_MAX: u64 = 256 << 20;
+/// Kernel or initramfs: of both, two slots and recovery fit the boot partition.
+pub const BOOT_FILE_BYTES_MAX: u64 = 32 << 20;
+/// A slot's description, or a signature.
+pub const SLOT_TEXT_BYTES_MAX: u64 = 4_096;
+/// What an update file begins with: name, and the metadata's length and hash.
+pub const BUNDLE_HEADER_BYTES: usize = 52;
+/// Everything in an update that comes before the payload: metadata of several roots' lives.
+pub const BUNDLE_METADATA_BYTES_MAX: usize = 4 << 20;
+/// Files in it.
+pub const BUNDLE_ENTRIES_MAX: usize = 1_200;
+/// The name of one.
+pub const BUNDLE_NAME_BYTES_MAX: usize = 100;
+/// Where versions come from: an address.
+pub const UPDATE_SOURCE_BYTES_MAX: usize = 200;
+/// What happened to versions, as far as it is kept and shown.
+pub const UPDATE_HISTORY_SHOWN_MAX: usize = 30;
+/// Keys that signed for a version, as far as they are on record.
+pub const UPDATE_KEYS_MAX: usize = 4;
+/// Versions that did not prove themselves are remembered, this many of them.
+pub const FAILED_VERSIONS_MAX: usize = 50;
+/// The source of versions is asked this often, unless nobody wants to know.
+pub const UPDATE_CHECK_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Between saying that the machine restarts and its restart: time to finish a sentence.
+pub const UPDATE_RESTART_NOTICE: Duration = Duration::from_secs(15);
+/// A window for restarts is open for this long.
+pub const UPDATE_WINDOW: Duration = Duration::from_secs(2 * 60 * 60);
+/// The agent looks at the clock this often.
+pub const UPDATE_TICK: Duration = Duration::from_secs(5);
+/// Days until a window that opens once a week.
+pub const UPDATE_WINDOWS_AHEAD_MAX: i64 = 7;
+/// Connections to the agent at once: pages, a console, a stick.
+pub const UPDATE_CONNECTIONS_MAX: usize = 8;
+/// Somebody who hands in an update and says nothing for this long has gone.
+pub const UPDATE_SUBMIT_STALL_MAX: Duration = Duration::from_secs(60);
+/// Whoever waits for the agent's answer looks this often at how far it is.
+pub const UPDATE_LOOK_EVERY: Duration = Duration::from_secs(1);
+/// An agent whose status has been the same for this long will not answer any more: a disk takes
+/// minutes for a piece at its worst.
+pub const UPDATE_SILENCE_MAX: Duration = Duration::from_secs(5 * 60);
+/// A browser that waits for an answer gets a sign of life this often.
+pub const UPDATE_SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(10);
+/// An order of the page's that takes longer goes on without it; the page shows how far it is.
+pub const UPDATE_ORDER_SHOWN_AFTER: Duration = Duration::from_secs(3);
+/// A transfer from the source is taken up again this often before it is given up until the next day.
+pub const UPDATE_FETCH_TRIES_MAX: u32 = 8;
+/// A value that the agent's writer keeps: trusted metadata is the largest.
+pub const KEPT_BYTES_MAX: usize = 8 << 20;
+/// A message between the agent's processes: a kept value, or a chunk, and what says so.
+pub const AGENT_FRAME_BYTES_MAX: usize = KEPT_BYTES_MAX + 1_024;
+/// Newer root metadata is fetched, and kept, up to this length: some dozen keys with a few words each.
+pub const TRUST_ROOT_BYTES_MAX: u64 = 512 * 1_024;
+/// One line about the snapshot.
+pub const TRUST_TIMESTAMP_BYTES_MAX: u64 = 16 * 1_024;
+/// A line for each list of targets.
+pub const TRUST_SNAPSHOT_BYTES_MAX: u64 = 1_024 * 1_024;
+/// A list of targets, or a delegated one: some thousand files with their hashes.
+pub const TRUST_TARGETS_BYTES_MAX: u64 = 2 * 1_024 * 1_024;
+/// New roots in one update: an appliance that was off for years catches up.
+pub const TRUST_ROOTS_MAX: u64 = 256;
+/// Roles that are looked through for one target, the top one included.
+pub const TRUST_ROLES_VISITED_MAX: usize = 32;
+/// Keys in one piece of metadata, and key ids of one role.
+pub const TRUST_KEYS_MAX: usize = 64;
+/// Signatures below one piece of metadata; each costs a verification.
+pub const TRUST_SIGNATURES_MAX: usize = 64;
+/// A delegated role's name, which becomes part of a file's.
+pub const TRUST_ROLE_NAME_BYTES_MAX: usize = 64;
+/// A target's name with its folders.
+pub const TRUST_TARGET_NAME_BYTES_MAX: usize = 512;
+/// Objects and lists within each other; metadata needs nine, and a target's own words some more.
+pub const TRUST_JSON_DEPTH_MAX: usize = 32;
+/// Values in one piece of metadata: what it becomes in memory stays below 16 MiB.
+pub const TRUST_JSON_VALUES_MAX: usize = 100_000;
+
+/// From asking for a connection to having one, TLS included, for each address of a name.
+pub const FETCH_CONNECT_WITHIN: Duration = Duration::from_secs(20);
+/// A server that has the file begins to send it within this.
+pub const FETCH_ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// A transfer that stands still for this long has ended; it is resumed.
+pub const FETCH_STALL_MAX: Duration = Duration::from_secs(30);
+/// A transfer slower than this is given up: an endless trickle is an attack as well.
+pub const FETCH_BYTES_PER_S_MIN: u64 = 1_024;
+/// What is judged by that speed has lasted for this long.
+pub const FETCH_SLOW_AFTER: Duration = Duration::from_secs(60);
+/// Servers that hand on to others.
+pub const FETCH_REDIRECTS_MAX: u32 = 5;
+
+// A page's connection counts as silent later than that.
+const _: () = assert!(UPDATE_SIGN_OF_LIFE_EVERY.as_secs() * 4 < PAGE_IDLE_MAX.as_secs());
 // A sign of life may come late three times.
 const _: () = assert!(WATCHDOG_FED_EVERY.as_secs() * 4 < WATCHDOG_TIMEOUT.as_secs());
 // A crash that shows again within its window shows before the slot counts as good again.

@@ -30,6 +30,9 @@ pub struct Snapshot {
     pub keys: Keys,
     /// What this program may still do.
     pub sandbox: Sandbox,
+    /// Which store it uses.
+    #[serde(default)]
+    pub store: StoreState,
     /// SHA-256 of the certificate that browsers see.
     pub certificate: Fingerprint,
     /// SHA-256 of the link key's subject public key info: what endpoints pin.
@@ -84,4 +87,14 @@ pub struct Sandbox {
     pub seccomp: bool,
     /// Files outside its own folders are out of reach; false where the kernel cannot.
     pub landlock: bool,
+}
+
+/// Which store is used. Without an image there is only one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreState {
+    /// The sequence number of the image it belongs to.
+    pub generation: Option<u32>,
+    /// The version has not proved itself: another store counts if it does not, and accounts and
+    /// settings are held until then.
+    pub on_trial: bool,
 }

@@ -1,27 +1,30 @@
 //! Answers our own programs: one thread per connection, a few at a time.
 
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
 use crossbeam::channel::Sender;
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use nix::unistd::geteuid;
 
 use super::clock::{Clock, stamp};
 use super::hub::Event;
 use super::hub::event::{Answer, Figures, Order};
 use super::hub_thread::{Answers, random};
+use super::update_record;
 use crate::audit::{self, Actor};
-use crate::config::Config;
+use crate::config::{Config, Generation, Paths};
+use crate::control::update::Happened;
 use crate::control::{Reply, Request, wire};
 use crate::domain::limits::{CONTROL_CONNECTIONS_MAX, CONTROL_REPLY_WITHIN};
 use crate::domain::password::Password;
 use crate::domain::token::Fingerprint;
-use crate::domain::{Account, AccountName, DisplayName, Moment, Secret, Stamp};
-use crate::metrics::{Connections, Counters, Keys, Sandbox, Sessions, Snapshot};
+use crate::domain::{Account, AccountName, DisplayName, Moment, Secret, Stamp, text};
+use crate::metrics::{Connections, Counters, Keys, Sandbox, Sessions, Snapshot, StoreState};
 use crate::store::accounts::{self, NewAccount};
-use crate::store::{Database, StoreError};
+use crate::store::{Database, StoreError, generation};
 
 /// What answers are made of.
 #[derive(Clone)]
@@ -30,8 +33,10 @@ pub struct Control {
     pub hub: Sender<Event>,
     /// For their answers.
     pub answers: Answers,
-    /// Opened for each request that needs it: they are rare.
-    pub store: PathBuf,
+    /// The store is opened for each request that needs it: they are rare.
+    pub paths: Paths,
+    /// Another store than ours counts until this version has proved itself.
+    pub on_trial: Arc<AtomicBool>,
     /// As it was at start.
     pub config: Config,
     /// Of the ring threads.
@@ -86,13 +91,14 @@ impl Control {
     fn serve(&self, mut stream: UnixStream) -> Result<(), wire::WireError> {
         stream.set_read_timeout(Some(CONTROL_REPLY_WITHIN))?;
         stream.set_write_timeout(Some(CONTROL_REPLY_WITHIN))?;
+        let caller = Caller::of(&stream);
         while let Some(request) = wire::read::<Request>(&mut stream)? {
-            wire::write(&mut stream, &self.answer(request))?;
+            wire::write(&mut stream, &self.answer(request, caller))?;
         }
         Ok(())
     }
 
-    fn answer(&self, request: Request) -> Reply {
+    fn answer(&self, request: Request, caller: Caller) -> Reply {
         match request {
             Request::Status => self.status(),
             Request::LookUpKey {
@@ -118,6 +124,14 @@ impl Control {
                 representative,
                 seconds,
             } => refusing(self.create_key(&representative, seconds)),
+            Request::Proven | Request::BackUp { .. } | Request::RecordUpdate { .. }
+                if caller == Caller::Stranger =>
+            {
+                refusing(Err(Refusal("only root may ask for this".into())))
+            }
+            Request::RecordUpdate { happened } => refusing(self.record_update(&happened)),
+            Request::Proven => refusing(self.proven()),
+            Request::BackUp { label } => refusing(self.back_up(&label)),
         }
     }
 
@@ -168,6 +182,7 @@ impl Control {
                 wrong_lately: figures.wrong_keys_lately,
             },
             sandbox: self.sandbox,
+            store: self.store_state(),
             certificate: self.certificate,
             link_key: self.link_key,
         }
@@ -179,13 +194,14 @@ impl Control {
         display_name: Option<DisplayName>,
         password: &Secret<String>,
     ) -> Result<Reply, Refusal> {
+        self.must_not_be_on_trial()?;
         let hash = hashed(password)?;
         let display_name = match display_name {
             Some(display_name) => display_name,
             None => DisplayName::new(name.as_str()).map_err(|error| Refusal(error.to_string()))?,
         };
         let at = stamp();
-        let account = Database::open(&self.store)?.write(|tx| {
+        let account = self.store()?.write(|tx| {
             let new = NewAccount {
                 name: name.clone(),
                 display_name,
@@ -213,9 +229,10 @@ impl Control {
         name: &AccountName,
         password: &Secret<String>,
     ) -> Result<Reply, Refusal> {
+        self.must_not_be_on_trial()?;
         let hash = hashed(password)?;
         let at = stamp();
-        let account = Database::open(&self.store)?.write(|tx| {
+        let account = self.store()?.write(|tx| {
             let Some((account, _)) = accounts::by_name(tx, name)? else {
                 return Ok(None);
             };
@@ -235,12 +252,79 @@ impl Control {
         Ok(Reply::Account(account))
     }
 
+    fn record_update(&self, happened: &Happened) -> Result<Reply, Refusal> {
+        update_record::append(&mut self.store()?, happened)?;
+        Ok(Reply::Done)
+    }
+
+    fn store(&self) -> Result<Database, StoreError> {
+        Database::open(&self.paths.store())
+    }
+
+    fn store_state(&self) -> StoreState {
+        StoreState {
+            generation: self.paths.generation().map(|own| own.sequence),
+            on_trial: self.on_trial.load(Ordering::Relaxed),
+        }
+    }
+
+    /// What is changed now would be gone if the version before had to take over.
+    fn must_not_be_on_trial(&self) -> Result<(), Refusal> {
+        if self.on_trial.load(Ordering::Relaxed) {
+            return Err(Refusal(ON_TRIAL.into()));
+        }
+        Ok(())
+    }
+
+    /// This version's store counts from now on. Asked again, it is done already.
+    fn proven(&self) -> Result<Reply, Refusal> {
+        let Some(Generation { sequence, .. }) = self.paths.generation() else {
+            return Ok(Reply::Done);
+        };
+        if !self.on_trial.load(Ordering::Relaxed) {
+            return Ok(Reply::Done);
+        }
+        let folder = self.paths.store_folder();
+        let event = audit::Event::StoreProved {
+            generation: sequence,
+        };
+        self.store()?
+            .write(|tx| audit::append(tx, stamp(), &Actor::Appliance, &event))?;
+        generation::point_to(&folder, sequence)
+            .map_err(|error| Refusal(format!("cannot write down which store counts: {error}")))?;
+        self.on_trial.store(false, Ordering::Relaxed);
+        tracing::info!(generation = sequence, "store_proved");
+        match generation::sweep(&folder, sequence, SystemTime::now()) {
+            Ok(gone) => tracing::info!(?gone, "old_stores_removed"),
+            Err(error) => tracing::error!(%error, "old_stores_stay"),
+        }
+        Ok(Reply::Done)
+    }
+
+    fn back_up(&self, label: &str) -> Result<Reply, Refusal> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if label.is_empty() || label.starts_with('.') || !label.bytes().all(plain) {
+            let why = "a backup's label has letters, digits, dots, dashes and underscores";
+            return Err(Refusal(why.into()));
+        }
+        let bytes = generation::back_up(&self.paths.store(), &self.paths.backups(), label)?;
+        let event = audit::Event::StoreBackedUp {
+            label: text::label(label),
+            bytes,
+        };
+        self.store()?
+            .write(|tx| audit::append(tx, stamp(), &Actor::Appliance, &event))?;
+        Ok(Reply::BackedUp { bytes })
+    }
+
     fn create_key(
         &self,
         representative: &AccountName,
         seconds: Option<u32>,
     ) -> Result<Reply, Refusal> {
-        let found = Database::open(&self.store)?.read(|c| accounts::by_name(c, representative))?;
+        let found = self
+            .store()?
+            .read(|c| accounts::by_name(c, representative))?;
         let account: Account = found
             .map(|(account, _)| account)
             .ok_or_else(|| no_account(representative))?;
@@ -274,6 +358,37 @@ impl Control {
     }
 }
 
+/// Who asks, as the kernel says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Caller {
+    /// Root, or whoever runs this program: the supervisor and the command line.
+    Root,
+    /// The web side, which strangers talk to.
+    Stranger,
+}
+
+impl Caller {
+    fn of(stream: &UnixStream) -> Self {
+        let caller = getsockopt(stream, PeerCredentials).map(|caller| caller.uid());
+        caller.map_or(Self::Stranger, |user| {
+            Self::by_user(user, geteuid().as_raw())
+        })
+    }
+
+    /// `own` is this program's user.
+    fn by_user(user: u32, own: u32) -> Self {
+        if user == 0 || user == own {
+            Self::Root
+        } else {
+            Self::Stranger
+        }
+    }
+}
+
+/// Said to whoever asks for a change during a trial; pages word it in the same way.
+const ON_TRIAL: &str =
+    "a new version is proving itself; changes are possible again in a few minutes";
+
 /// Why something was not done, in the administrator's words.
 struct Refusal(String);
 
@@ -302,4 +417,19 @@ fn hashed(password: &Secret<String>) -> Result<String, Refusal> {
     let mut salt = [0; 16];
     random(&mut salt);
     Ok(password.hash(salt))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::users::{RELAY, WEB};
+
+    #[test]
+    fn the_web_side_neither_ends_a_trial_nor_copies_the_store() {
+        assert_eq!(Caller::by_user(WEB, RELAY), Caller::Stranger);
+        assert_eq!(Caller::by_user(1_000, RELAY), Caller::Stranger);
+        assert_eq!(Caller::by_user(0, RELAY), Caller::Root);
+        // On a developer's machine everything runs under one user.
+        assert_eq!(Caller::by_user(1_000, 1_000), Caller::Root);
+    }
 }

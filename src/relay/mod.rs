@@ -17,6 +17,7 @@
 pub mod clock;
 pub mod control;
 pub mod exchange;
+pub mod generations;
 pub mod hub;
 pub mod hub_thread;
 pub mod identities;
@@ -24,3 +25,4 @@ pub mod recorder;
 pub mod run;
 pub mod shard;
 pub mod transcripts;
+mod update_record;

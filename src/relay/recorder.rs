@@ -94,7 +94,7 @@ fn commit(database: &mut Database, batch: &[Work]) {
         });
         match done {
             Ok(()) => return,
-            Err(error) if is_refused(&error) => return commit_singly(database, batch, &error),
+            Err(error) if error.is_for_good() => return commit_singly(database, batch, &error),
             Err(error) => {
                 tracing::error!(%error, "record_delayed");
                 std::thread::sleep(RETRY_AFTER);
@@ -120,21 +120,6 @@ fn commit_singly(database: &mut Database, batch: &[Work], error: &StoreError) {
                 commit(database, std::slice::from_ref(work));
             }
         }
-    }
-}
-
-/// Whether the store will refuse this however often it is tried.
-fn is_refused(error: &StoreError) -> bool {
-    use rusqlite::ErrorCode::{ConstraintViolation, DatabaseCorrupt, NotADatabase, TypeMismatch};
-    match error {
-        StoreError::Busy { .. } | StoreError::Unreadable { .. } => false,
-        StoreError::Sqlite(error) => error.sqlite_error_code().is_some_and(|code| {
-            matches!(
-                code,
-                ConstraintViolation | DatabaseCorrupt | NotADatabase | TypeMismatch
-            )
-        }),
-        _ => true,
     }
 }
 

@@ -10,6 +10,7 @@ use crossbeam::channel::{Receiver, bounded};
 
 use super::clock::{Clock, stamp};
 use super::control::{self, Control};
+use super::generations::{self, Opened};
 use super::hub::event::{KeyRecord, SessionRecord};
 use super::hub::{Hub, Memory, Turn};
 use super::hub_thread::{Answers, HubThread, random};
@@ -95,7 +96,10 @@ impl Relay {
         let clock = Clock::start();
         let identities = Identities::open_or_make(&paths.keys(), &names(config))?;
         let configs = Arc::new(Configs::new(&identities.link, &identities.web, ALPN)?);
-        let mut database = Database::create_or_migrate(&paths.store())?;
+        let Opened {
+            mut database,
+            on_trial,
+        } = generations::open(paths, stamp())?;
         let setup = begin(&mut database, stamp())?;
         let memory = remember(&database, stamp())?;
         let ready = Ready {
@@ -185,7 +189,8 @@ impl Relay {
         let control = Control {
             hub: to_hub,
             answers,
-            store: paths.store(),
+            paths: paths.clone(),
+            on_trial: Arc::new(AtomicBool::new(on_trial)),
             config: config.clone(),
             counters,
             clock,
@@ -202,6 +207,7 @@ impl Relay {
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             threads = count,
+            on_trial,
             "relay_started"
         );
         let store = paths.store();

@@ -19,6 +19,8 @@ use super::SandboxError;
 pub(super) enum Set {
     Relay,
     Web,
+    Verifier,
+    Writer,
 }
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -81,11 +83,18 @@ fn allowed(set: Set) -> Result<Rules, BackendError> {
     rules.extend(listed(match set {
         Set::Relay => RELAY,
         Set::Web => WEB,
+        Set::Verifier => &[],
+        Set::Writer => WRITER,
     }));
 
     let unix = u64::from(libc::AF_UNIX.cast_unsigned());
-    rules.insert(libc::SYS_socket, vec![is(0, unix)?]);
-    rules.insert(libc::SYS_socketpair, vec![is(0, unix)?]);
+    if set == Set::Verifier {
+        // It talks to those it knows and to those who come.
+        rules.remove(&libc::SYS_connect);
+    } else {
+        rules.insert(libc::SYS_socket, vec![is(0, unix)?]);
+        rules.insert(libc::SYS_socketpair, vec![is(0, unix)?]);
+    }
     // Memory is written or executed, and everything executable is there by now.
     let executable = u64::from(libc::PROT_EXEC.cast_unsigned());
     rules.insert(libc::SYS_mmap, vec![bits(2, executable, 0)?]);
@@ -260,6 +269,16 @@ const RELAY: &[i64] = &[
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
     libc::SYS_io_uring_register,
+];
+
+const WRITER: &[i64] = &[
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    // What is read back comes from the disk.
+    libc::SYS_fadvise64,
 ];
 
 const WEB: &[i64] = &[

@@ -54,6 +54,16 @@ impl Profile {
     }
 }
 
+impl Profile {
+    /// The update agent's verifier: threads, the sockets that it has and what they accept. No files,
+    /// no network, nobody else's socket.
+    pub fn update_verifier() -> Self {
+        let calls = calls::Set::Verifier;
+        let (read, write) = (vec![], vec![]);
+        Self { calls, read, write }
+    }
+}
+
 /// What holds from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
@@ -131,6 +141,15 @@ fn lock_in(profile: &Profile) -> Result<Report, SandboxError> {
         seccomp: true,
         landlock,
     })
+}
+
+/// Locks in the update agent's writer, which is root and mounts a partition, so that Landlock, which
+/// forbids that, is not for it: no network, no other program, no code but its own.
+pub fn enter_writer() -> Result<(), SandboxError> {
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(process("the size of core dumps"))?;
+    prctl::set_dumpable(false).map_err(process("who may look into the process"))?;
+    prctl::set_no_new_privs().map_err(process("that privileges never grow"))?;
+    calls::restrict(calls::Set::Writer)
 }
 
 /// Raises the number of open descriptors to what the system allows this process.

@@ -19,6 +19,8 @@ pub const WEB: u32 = 64_711;
 pub const PROBE: u32 = 64_712;
 /// Whoever asks time servers.
 pub const TIME: u32 = 64_713;
+/// The update agent's verifier.
+pub const UPDATE: u32 = 64_714;
 
 /// Set-group-id: what is made in such a folder belongs to its group.
 const SHARED: u32 = 0o2000;
@@ -44,7 +46,7 @@ impl Identity {
 
 /// Whether `user` is one that we gave to a program.
 pub fn is_own(user: u32) -> bool {
-    [RELAY, WEB].contains(&user)
+    [RELAY, WEB, UPDATE].contains(&user)
 }
 
 /// Makes `path` a folder with this mode, and this owner if one is given (needs root).

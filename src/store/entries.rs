@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, Transaction};
 use super::StoreError;
 use super::column::Json;
 use crate::domain::limits::ENTRIES_PER_SESSION_MAX;
-use crate::domain::{Author, Entry, SessionId, What};
+use crate::domain::{Author, Entry, LongText, SessionId, What};
 
 /// Adds a line.
 ///
@@ -67,9 +67,27 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     Ok(Entry {
         number: row.get(0)?,
         at: row.get(1)?,
-        by: row.get::<_, Json<Author>>(2)?.0,
-        what: row.get::<_, Json<What>>(3)?.0,
+        by: parsed(row, 2)?.unwrap_or(Author::Appliance),
+        what: parsed(row, 3)?.unwrap_or_else(later),
     })
+}
+
+/// What this version understands of a column: a line that was taken over from a later one may say
+/// something new.
+fn parsed<T: serde::de::DeserializeOwned>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Option<T>> {
+    let text = row.get_ref(column)?;
+    Ok(serde_json::from_str(text.as_str()?).ok())
+}
+
+/// Shown in place of such a line, which stays in the store as it is. Said as chat, since customers'
+/// programs know no other line with words of ours.
+fn later() -> What {
+    const WORDS: &str = "(This line is of a later version, which shows it.)";
+    let text = LongText::new(WORDS).expect("a short line");
+    What::Chat { text }
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Why the store could not be opened, or would not do something.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
 
 use crate::domain::limits::STORE_BUSY_MAX;
 use crate::domain::{AccountId, AccountName, SessionId, ShellId};
@@ -84,6 +87,28 @@ pub enum StoreError {
         path: PathBuf,
     },
 
+    /// A copy does not fit on the disk. The original is as it was.
+    #[error(
+        "no room for a copy of the store ('{}', {} MiB): make room on its disk; the store that it \
+         would be copied from is untouched",
+        path.display(),
+        needed.div_ceil(1024 * 1024)
+    )]
+    NoRoom {
+        /// The copy.
+        path: PathBuf,
+        /// What it needs, in bytes; 0 if that was not found out.
+        needed: u64,
+    },
+    /// The journal beside the store. A transaction that it cannot take is not committed.
+    #[error("the store's journal '{}': {detail}", path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        detail: String,
+    },
+
     /// Somebody has this name already.
     #[error("the name '{name}' is taken")]
     NameTaken {
@@ -131,4 +156,61 @@ pub enum StoreError {
     /// Everything else SQLite may say: disk full, input or output error, a row nobody can read.
     #[error("the store failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
+}
+
+impl StoreError {
+    /// What an error means while the file at `path` is being opened.
+    pub(super) fn opening(path: &Path, error: &rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Corrupt {
+                path,
+                detail: error.to_string(),
+            },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { path },
+            _ => Self::Unreadable {
+                path,
+                detail: error.to_string(),
+            },
+        }
+    }
+
+    /// What an error means while a copy is being made at `path`.
+    pub(super) fn no_room_or(path: &Path, error: &io::Error) -> Self {
+        let path = path.to_owned();
+        match error.kind() {
+            io::ErrorKind::StorageFull => Self::NoRoom { path, needed: 0 },
+            _ => Self::Unreadable {
+                path,
+                detail: error.to_string(),
+            },
+        }
+    }
+
+    /// The journal at `path` failed.
+    pub(super) fn journal(path: &Path, error: &io::Error) -> Self {
+        Self::Journal {
+            path: path.to_owned(),
+            detail: error.to_string(),
+        }
+    }
+
+    /// Whether the store will refuse this however often it is tried: what it was asked for is
+    /// wrong, not the disk or the moment.
+    pub fn is_for_good(&self) -> bool {
+        use ErrorCode::{ConstraintViolation, DatabaseCorrupt, NotADatabase, TooBig, TypeMismatch};
+        match self {
+            Self::Busy { .. }
+            | Self::Unreadable { .. }
+            | Self::NoRoom { .. }
+            | Self::Journal { .. } => false,
+            Self::Sqlite(error) => error.sqlite_error_code().is_some_and(|code| {
+                matches!(
+                    code,
+                    ConstraintViolation | DatabaseCorrupt | NotADatabase | TooBig | TypeMismatch
+                )
+            }),
+            _ => true,
+        }
+    }
 }

@@ -12,7 +12,8 @@
 //! that returned is on the disk (`synchronous=FULL`): `kill -9` or a power cut loses nothing that
 //! was acknowledged.
 //!
-//! Only the relay calls [`Database::create_or_migrate`]; everybody else uses [`Database::open`].
+//! Only the relay calls [`Database::create_or_migrate`]; everybody else uses [`Database::open`]. On
+//! an image every version has a store of its own, and a way back: [`generation`], [`journal`].
 //!
 //! Start at [`database`]. Not here: the audit table's content ([`crate::audit`]) and the
 //! transcripts' bytes, which are files; the store keeps their names, sizes and hashes.
@@ -22,6 +23,8 @@ mod column;
 pub mod database;
 pub mod entries;
 mod error;
+pub mod generation;
+pub mod journal;
 pub mod known_browsers;
 pub mod session_keys;
 pub mod sessions;

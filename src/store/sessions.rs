@@ -111,15 +111,13 @@ pub struct Filter<'a> {
 /// Writes down a new session.
 pub fn start(tx: &Transaction<'_>, session: &SessionRow) -> Result<(), StoreError> {
     let facts = &session.facts;
-    let found_by = [
+    let found_by = found_by([
         session.owner_name.as_str(),
         &facts.customer,
         &facts.computer,
         &facts.private_address,
         &session.public_address,
-    ];
-    // A line each: nobody can search for text that spans two of them.
-    let found_by = found_by.join("\n").to_lowercase();
+    ]);
     tx.prepare_cached(
         "INSERT INTO sessions
              (id, owner, owner_name, kind, customer, computer, platform, private_address,
@@ -145,6 +143,11 @@ pub fn start(tx: &Transaction<'_>, session: &SessionRow) -> Result<(), StoreErro
         found_by,
     ))?;
     Ok(())
+}
+
+/// What a session is searched by. A line each: nobody can search for text that spans two of them.
+pub(super) fn found_by(texts: [&str; 5]) -> String {
+    texts.join("\n").to_lowercase()
 }
 
 /// A representative took the session. Only the first time is kept as its acceptance.

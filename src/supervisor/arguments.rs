@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::config::generation::GenerationArguments;
 use crate::domain::Model;
 
 /// Runs the appliance on this machine: HTTPS on port 8443, HTTP on 8080.
@@ -36,6 +37,10 @@ pub struct Arguments {
     /// Where relay and web are
     #[arg(long, value_name = "DIR", hide = true)]
     pub programs: Option<PathBuf>,
+    /// Which store relay and web use. On an image whoever knows slot and trial fills it in; on a
+    /// command line it is for tests
+    #[command(flatten)]
+    pub store: GenerationArguments,
 }
 
 impl Arguments {
@@ -51,6 +56,7 @@ impl Arguments {
             http_port: None,
             endpoint: None,
             programs: None,
+            store: GenerationArguments::default(),
         }
     }
 

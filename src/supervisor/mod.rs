@@ -23,6 +23,7 @@ mod program;
 mod settings;
 mod state;
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::config::{Config, Paths, Ready};
 use crate::control::{Client, Reply, Request};
+use crate::domain::limits::{READY_WITHIN, STORE_READY_WITHIN};
 use crate::sandbox::mount::{Use, View};
 use crate::sandbox::users::{Identity, RELAY, WEB};
 
@@ -128,7 +130,10 @@ impl Programs {
         } else {
             Reach::new(mode, root, &folder, endpoint.as_deref())
         };
-        let mut web_arguments = vec!["--state".into(), reach.state.clone().into()];
+        let mut web_arguments: Vec<OsString> = vec!["--state".into(), reach.state.clone().into()];
+        if let Some(generation) = arguments.store.generation() {
+            web_arguments.extend(generation.arguments().into_iter().map(Into::into));
+        }
         let relay_arguments = web_arguments.clone();
         if let Some(endpoint) = &reach.endpoint {
             web_arguments.extend(["--endpoint".into(), endpoint.into()]);
@@ -142,10 +147,15 @@ impl Programs {
                 identity: identity(user),
                 sockets: sockets.map_err(system("duplicate a listening socket"))?,
                 log: log::file(&state.paths().logs(), name),
+                ready_within: READY_WITHIN,
             })
         };
+        let mut relay = program("relay", RELAY, relay_arguments, ports.of_relay())?;
+        if arguments.store.generation().is_some() {
+            relay.ready_within = STORE_READY_WITHIN;
+        }
         Ok(Self {
-            relay: program("relay", RELAY, relay_arguments, ports.of_relay())?,
+            relay,
             web: program("web", WEB, web_arguments, ports.of_web())?,
         })
     }

@@ -90,8 +90,8 @@ impl Ports {
         Ok(Self {
             https,
             http: redirect.swap_remove(0),
-            control: local(&paths.control_socket(), mode)?,
-            web: local(&paths.web_socket(), mode)?,
+            control: local_of_group(&paths.control_socket(), mode)?,
+            web: local_of_group(&paths.web_socket(), mode)?,
             https_port,
             http_port: redirect_port,
         })
@@ -217,7 +217,24 @@ fn bound(address: SocketAddr, sharing: Sharing) -> nix::Result<OwnedFd> {
 }
 
 /// A Unix socket for our own programs: for the group when they have users of their own.
-fn local(path: &Path, mode: Mode) -> Result<UnixListener, PortsError> {
+fn local_of_group(path: &Path, mode: Mode) -> Result<UnixListener, PortsError> {
+    match mode {
+        Mode::Root => local(path),
+        Mode::User => bound_at(path, None, 0o600),
+    }
+}
+
+/// A Unix socket for all of our programs; needs root.
+pub(super) fn local(path: &Path) -> Result<UnixListener, PortsError> {
+    bound_at(path, Some(Identity::ROOT), 0o660)
+}
+
+/// A Unix socket for one of our programs; needs root.
+pub(super) fn private(path: &Path, user: u32) -> Result<UnixListener, PortsError> {
+    bound_at(path, Some(Identity::of(user)), 0o600)
+}
+
+fn bound_at(path: &Path, owner: Option<Identity>, bits: u32) -> Result<UnixListener, PortsError> {
     let socket = |error| PortsError::Socket {
         path: path.to_owned(),
         error,
@@ -228,14 +245,9 @@ fn local(path: &Path, mode: Mode) -> Result<UnixListener, PortsError> {
         _ => {}
     }
     let listener = UnixListener::bind(path).map_err(socket)?;
-    let bits = match mode {
-        Mode::Root => {
-            let owner = Identity::ROOT;
-            lchown(path, Some(owner.user), Some(owner.group)).map_err(socket)?;
-            0o660
-        }
-        Mode::User => 0o600,
-    };
+    if let Some(owner) = owner {
+        lchown(path, Some(owner.user), Some(owner.group)).map_err(socket)?;
+    }
     let rights = std::fs::Permissions::from_mode(bits);
     std::fs::set_permissions(path, rights).map_err(socket)?;
     Ok(listener)

@@ -19,7 +19,7 @@ use tokio::process::{Child, Command};
 use super::log;
 use crate::config::Ready;
 use crate::config::ready::READY_VARIABLE;
-use crate::domain::limits::{READY_BYTES_MAX, READY_WITHIN, STOP_POLITELY_WITHIN};
+use crate::domain::limits::{READY_BYTES_MAX, STOP_POLITELY_WITHIN};
 use crate::sandbox::users::Identity;
 
 /// The first descriptor after the standard three (`sd_listen_fds(3)`).
@@ -83,6 +83,8 @@ pub(super) struct Program {
     /// Listening sockets by name.
     pub(super) sockets: Vec<(&'static str, OwnedFd)>,
     pub(super) log: PathBuf,
+    /// By then it says that it serves.
+    pub(super) ready_within: Duration,
 }
 
 /// A program that serves. It is killed when dropped.
@@ -93,7 +95,7 @@ pub(super) struct Running {
 }
 
 impl Program {
-    /// Starts it and waits until it says that it serves, at most [`READY_WITHIN`].
+    /// Starts it and waits until it says that it serves, at most `ready_within`.
     pub(super) async fn start(&self) -> Result<(Running, Ready), StartError> {
         let not_started = |error| StartError::NotStarted {
             name: self.name,
@@ -106,7 +108,7 @@ impl Program {
             how,
             log: self.log.clone(),
         };
-        let line = match tokio::time::timeout(READY_WITHIN, first_line(ready)).await {
+        let line = match tokio::time::timeout(self.ready_within, first_line(ready)).await {
             Ok(Ok(line)) if line.is_empty() => {
                 // It closed the pipe, most likely by ending.
                 let ended = tokio::time::timeout(STOP_POLITELY_WITHIN, child.wait()).await;
@@ -119,7 +121,7 @@ impl Program {
             Ok(Ok(line)) => line,
             Ok(Err(error)) => return Err(failed(error.to_string())),
             Err(_) => {
-                let seconds = READY_WITHIN.as_secs();
+                let seconds = self.ready_within.as_secs();
                 return Err(failed(format!("not ready after {seconds} s")));
             }
         };

@@ -118,7 +118,7 @@ enum Contents {
 }
 
 /// Each folder with its mode and owner under root.
-fn layout(paths: &Paths) -> [(PathBuf, u32, Identity, Contents); 6] {
+fn layout(paths: &Paths) -> [(PathBuf, u32, Identity, Contents); 7] {
     use Contents::{Along, Apart};
     let relay = Identity::of(RELAY);
     let private = Identity { user: 0, group: 0 };
@@ -128,6 +128,7 @@ fn layout(paths: &Paths) -> [(PathBuf, u32, Identity, Contents); 6] {
         (paths.store_folder(), 0o2770, Identity::ROOT, Along),
         (paths.keys(), 0o700, relay, Along),
         (paths.recordings(), 0o2750, relay, Along),
+        (paths.backups(), 0o700, relay, Along),
         (paths.sockets(), 0o750, Identity::ROOT, Apart),
         (paths.logs(), 0o750, private, Apart),
     ]

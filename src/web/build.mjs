@@ -70,6 +70,7 @@ async function build(compareOnly) {
       chat: "ts/chat/main.tsx",
       portal: "ts/portal/main.ts",
       player: "ts/player/main.ts",
+      updates: "ts/updates/main.ts",
       app: "css/app.css",
       pages: "css/pages.css",
     },

@@ -40,8 +40,8 @@ pub use self::site::{Endpoint, Site};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -59,6 +59,8 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/chat", get(portal::chat))
         .route("/chat/ticket", post(portal::ticket))
         .merge(login())
+        .merge(settings(&site))
+        .merge(updates())
         .route("/console", get(console::page))
         .route("/console/ticket", post(console::ticket))
         .route(
@@ -83,14 +85,28 @@ fn around(pages: Router<Arc<Site>>, site: Arc<Site>) -> Router {
         .with_state(site)
 }
 
+/// Below `/login`, what changes nothing but who is signed in.
 fn login() -> Router<Arc<Site>> {
-    use login::{account, representative, representatives, setup, sign_in};
+    use login::sign_in;
     Router::new()
         .route("/login", get(sign_in::login).post(sign_in::post_login))
-        .route("/login/setup", get(setup::form).post(setup::post))
         .route("/login/sign-out", post(sign_in::sign_out))
-        .route("/login/account", get(account::show).post(account::post))
         .route("/login/status", get(status::information))
+        .route("/login/reports", get(reports::list))
+        .route("/login/reports/{session}", get(reports::report))
+        .route(
+            "/login/reports/{session}/shell/{shell}",
+            get(reports::shell),
+        )
+}
+
+/// Below `/login`, accounts and settings: held while this version has not proved itself. A page that
+/// changes such things belongs here.
+fn settings(site: &Arc<Site>) -> Router<Arc<Site>> {
+    use login::{account, representative, representatives, setup};
+    Router::new()
+        .route("/login/setup", get(setup::form).post(setup::post))
+        .route("/login/account", get(account::show).post(account::post))
         .route(
             "/login/representatives",
             get(representatives::show).post(representatives::post),
@@ -108,12 +124,28 @@ fn login() -> Router<Arc<Site>> {
             "/login/representatives/{id}/enable",
             post(representative::post_enable),
         )
-        .route("/login/reports", get(reports::list))
-        .route("/login/reports/{session}", get(reports::report))
-        .route(
-            "/login/reports/{session}/shell/{shell}",
-            get(reports::shell),
-        )
+        .route_layer(from_fn_with_state(site.clone(), hold))
+}
+
+/// Lets reading through, and changes unless they are held.
+async fn hold(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() || !site.is_held() {
+        return next.run(request).await;
+    }
+    Failure::Held.into_response()
+}
+
+fn updates() -> Router<Arc<Site>> {
+    use login::updates::{self, hand_in, order};
+    Router::new()
+        .route("/login/updates", get(updates::show))
+        .route("/login/updates/status", get(updates::status))
+        .route("/login/updates/examine", post(hand_in::examine))
+        .route("/login/updates/install", post(hand_in::install))
+        .route("/login/updates/check", post(order::check))
+        .route("/login/updates/install-offered", post(order::install))
+        .route("/login/updates/restart", post(order::restart))
+        .route("/login/updates/settings", post(order::settings))
 }
 
 /// A browser's WebSocket has a connection of its own, which the relay serves; on a connection that

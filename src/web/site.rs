@@ -14,11 +14,12 @@ use super::http::Failure;
 use super::puzzles::Puzzles;
 use super::throttle::Throttle;
 use crate::config::{Config, Paths};
-use crate::control::{Client, Reply, Request};
+use crate::control::{Client, Reply, Request, UpdateClient};
 use crate::domain::limits::HASHES_AT_ONCE_MAX;
 use crate::domain::password::{self, Password};
 use crate::domain::{Moment, Now, Stamp};
 use crate::metrics::Snapshot;
+use crate::store::generation;
 
 /// The web side of one appliance.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct Site {
     pub(crate) paths: Paths,
     /// The relay.
     pub(crate) control: Client,
+    /// The update agent, on an appliance image.
+    pub(crate) updates: UpdateClient,
     /// The store.
     pub(crate) store: Store,
     /// The customer client, if this appliance has it.
@@ -75,6 +78,7 @@ impl Site {
         let random = SystemRandom::new();
         Self {
             control: Client::new(&paths.control_socket()),
+            updates: UpdateClient::new(&paths.update_socket()),
             config,
             paths,
             store,
@@ -118,6 +122,14 @@ impl Site {
         // As above.
         let lock = self.puzzles.lock();
         work(&mut lock.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether accounts and settings are held, because this version has not proved itself: what was
+    /// changed now would be gone if the version before had to take over.
+    pub(crate) fn is_held(&self) -> bool {
+        self.paths.generation().is_some_and(|own| {
+            own.trial && generation::is_on_trial(&self.paths.store_folder(), own.sequence)
+        })
     }
 
     /// Asks the relay.

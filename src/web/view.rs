@@ -14,6 +14,8 @@ use super::site::Site;
 pub(crate) struct View {
     /// The site's name.
     pub(crate) site: String,
+    /// Accounts and settings are held; see [`Site::is_held`].
+    pub(crate) held: bool,
 }
 
 impl View {
@@ -21,6 +23,7 @@ impl View {
     pub(crate) fn new(site: &Site) -> Self {
         Self {
             site: site.config.site.clone(),
+            held: site.is_held(),
         }
     }
 }
@@ -32,6 +35,8 @@ pub(crate) enum Place {
     Account,
     /// Status > Information.
     Information,
+    /// Appliance > Updates.
+    Updates,
     /// Users & Security > Representatives.
     Representatives,
     /// Reports > Support.
@@ -87,6 +92,10 @@ impl Desk {
             places.push(Group {
                 title: "Status",
                 links: vec![link("Information", "/login/status", Place::Information)],
+            });
+            places.push(Group {
+                title: "Appliance",
+                links: vec![link("Updates", "/login/updates", Place::Updates)],
             });
             let representatives = "/login/representatives";
             places.push(Group {

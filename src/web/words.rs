@@ -1,6 +1,8 @@
 //! What typed things are called on pages. English, and the only place that turns an entry, a
 //! reason or a warning into a sentence: another language is another file like this one.
 
+pub(crate) mod update;
+
 use crate::domain::entry::EndReason;
 use crate::domain::facts::Kind;
 use crate::domain::{Author, Entry, Tool, What};
@@ -110,7 +112,9 @@ pub(crate) fn what(entry: &Entry) -> String {
 pub(crate) fn sentence(text: &str) -> String {
     let text = text.trim();
     let word = text.split(' ').next().unwrap_or_default();
-    let is_name = word.contains(|c: char| c.is_ascii_digit());
+    // eth0, and names with a dot in them.
+    let name = word.trim_end_matches(['.', ',', ':']);
+    let is_name = name.contains(|c: char| c.is_ascii_digit() || c == '.');
     let mut chars = text.chars();
     let mut sentence = match chars.next() {
         Some(first) if !is_name => first.to_uppercase().to_string() + chars.as_str(),
@@ -130,6 +134,8 @@ mod tests {
     fn a_fault_becomes_a_sentence() {
         assert_eq!(sentence("no lease"), "No lease.");
         assert_eq!(sentence("eth0 has no cable."), "eth0 has no cable.");
+        assert_eq!(sentence("a.example is silent"), "a.example is silent.");
+        assert_eq!(sentence("no."), "No.");
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod network;
 mod power;
 mod secure_boot;
 mod storage;
+mod update;
 
 /// Whether there is time for many starts.
 fn nightly() -> bool {

@@ -9,6 +9,7 @@ mod support;
 
 mod consent;
 mod crash;
+mod generations;
 mod hostile;
 mod keys;
 mod lost;
@@ -44,7 +45,11 @@ struct Joined {
 
 impl Joined {
     async fn new() -> Self {
-        let appliance = Appliance::start(programs()).await;
+        Self::on(Appliance::start(programs()).await).await
+    }
+
+    /// The same on an appliance that serves already.
+    async fn on(appliance: Appliance) -> Self {
         let representative = appliance.representative("ada").await;
         let console = Console::connect(&appliance, &representative).await;
         let key = appliance.key(&representative, None).await;

@@ -40,7 +40,8 @@ JUMPGATE_PROGRAMS_CARGO = \
 	cd $(@D) && $(TARGET_MAKE_ENV) $(TARGET_CONFIGURE_OPTS) $(PKG_CARGO_ENV) $(JUMPGATE_PROGRAMS_CARGO_ENV) \
 	cargo rustc --offline --locked --release --manifest-path Cargo.toml --no-default-features
 
-JUMPGATE_PROGRAMS_CARGO_BUILD_OPTS = --bin supervisor --bin relay --bin web --bin appliancectl
+JUMPGATE_PROGRAMS_CARGO_BUILD_OPTS = --bin supervisor --bin relay --bin web --bin appliancectl \
+	--bin update-agent
 
 # These two run where nothing of ours is: on a customer's machine, and before the root is open.
 define JUMPGATE_PROGRAMS_BUILD_STATIC
@@ -51,7 +52,7 @@ JUMPGATE_PROGRAMS_POST_BUILD_HOOKS += JUMPGATE_PROGRAMS_BUILD_STATIC
 
 # board/common/post-build.sh takes `init` out again, for the initramfs.
 define JUMPGATE_PROGRAMS_INSTALL_TARGET_CMDS
-	$(foreach name,supervisor relay web appliancectl,\
+	$(foreach name,supervisor relay web appliancectl update-agent,\
 		$(INSTALL) -D -m 0755 $(@D)/target/$(RUSTC_TARGET_NAME)/release/$(name) \
 			$(TARGET_DIR)/usr/lib/jumpgate/programs/$(name)$(sep))
 	$(INSTALL) -D -m 0755 $(@D)/target/$(RUSTC_TARGET_NAME)/release/endpoint \

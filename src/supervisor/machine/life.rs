@@ -7,13 +7,14 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
+use super::agent;
 use super::clock::{self, Clock, Heard};
-use super::esp::{self, Access};
 use super::facts;
 use super::health::{Crashes, Gate, Relapses, Sign};
 use super::journal::note;
@@ -28,24 +29,29 @@ use super::time_servers::{TimeServers, write_hardware_clock};
 use super::watchdog::Watchdogs;
 use super::{RELAPSES, SET_UP, hardware, now};
 use crate::boot::Slot;
+use crate::boot::facts::LAST_WORDS_FILE;
 use crate::config::{Config, Paths, Ready};
 use crate::control::machine::{
-    Facts, Health, Lease, NetworkFacts, Notice, Reply, Request, Site, notice,
+    Facts, Health, Lease, NetworkFacts, Notice, Reply, Request, Site, SlotFacts, State, notice,
 };
+use crate::control::{self, Client};
 use crate::domain::limits::{
     DATA_FREE_BYTES_MIN, FIRST_ADDRESS_WITHIN, HEALTH_GATE, HEALTHY_WITHIN, LOGS_LOOKED_AT_EVERY,
-    MACHINE_TICK, PROBE_EVERY,
+    MACHINE_TICK, PROBE_EVERY, PROVED_TOLD_EVERY, PROVED_TOLD_MAX, TRIAL_WITHIN,
 };
 use crate::domain::network::{InterfaceName, Network};
 use crate::domain::{Moment, Secret};
+use crate::esp::{self, Access};
 use crate::supervisor::StopAsked;
 use crate::supervisor::keep::Event;
 use crate::supervisor::log;
 use crate::supervisor::settings;
 use crate::supervisor::state::Mode;
 
-/// Programs that have to serve.
-const PROGRAMS: usize = 2;
+/// Programs without which there are no pages.
+const PAGES: [&str; 2] = ["relay", "web"];
+/// Programs without which a version could never be replaced.
+const AGENT: [&str; 2] = [agent::WRITER, agent::VERIFIER];
 
 /// How the loop ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +91,8 @@ pub(super) struct Levers {
     pub(super) go: watch::Sender<bool>,
     /// True once the relay has served: the store is there.
     pub(super) relay_up: watch::Sender<bool>,
+    /// True once pages were served: the rest may start.
+    pub(super) pages_up: watch::Sender<bool>,
     /// Changes when the programs have to begin anew.
     pub(super) again: watch::Sender<u32>,
     pub(super) elsewhere: mpsc::Sender<Elsewhere>,
@@ -186,7 +194,7 @@ impl Life<'_> {
         }
         if self.rest.gate != Gate::Passed
             && !matches!(self.facts.health, Health::Failing { .. })
-            && at.since(self.began) >= self.gate() + HEALTHY_WITHIN
+            && at.since(self.began) >= self.gate() + self.within()
         {
             self.give_up(notice("no page was served for long enough since the start"));
         }
@@ -204,7 +212,12 @@ impl Life<'_> {
     }
 
     fn is_serving(&self) -> bool {
-        self.rest.serving.len() == PROGRAMS
+        PAGES.iter().all(|name| self.rest.serving.contains(name))
+    }
+
+    fn is_whole(&self) -> bool {
+        let has_agent = AGENT.iter().all(|name| self.rest.serving.contains(name));
+        self.is_serving() && has_agent
     }
 
     // ---- programs ----
@@ -232,8 +245,11 @@ impl Life<'_> {
                     self.remember_set_up(&ready);
                     self.levers.relay_up.send_replace(true);
                 }
-                if self.is_serving() && self.facts.health == Health::Starting {
-                    self.facts.health = Health::Serving;
+                if self.is_serving() {
+                    self.levers.pages_up.send_replace(true);
+                    if self.facts.health == Health::Starting {
+                        self.facts.health = Health::Serving;
+                    }
                 }
             }
         }
@@ -266,7 +282,8 @@ impl Life<'_> {
         let at = now().moment;
         self.rest.serving.remove(name);
         self.see(Sign::Crashed);
-        if self.rest.crashes.add(name, at) {
+        // Sessions go on without the update agent.
+        if self.rest.crashes.add(name, at) && !AGENT.contains(&name) {
             let why = notice(&format!("{name} keeps failing ({how})"));
             self.give_up(why);
         }
@@ -283,6 +300,7 @@ impl Life<'_> {
             Some(next) => match places::replace(&self.places.state(RELAPSES), &next.encode()) {
                 Ok(()) => {
                     note(&format!("{why}: restarting the machine"));
+                    self.leave_last_words(&why);
                     self.rest.end = Some(End::Power(Power::Restart));
                 }
                 // What cannot be counted does not end.
@@ -294,11 +312,20 @@ impl Life<'_> {
         self.facts.health = Health::Failing { why };
     }
 
+    /// For the version that runs next, if it is another one.
+    fn leave_last_words(&self, why: &str) {
+        let path = self.places.path(LAST_WORDS_FILE);
+        let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        if let Err(error) = folder.and_then(|()| places::replace(&path, why)) {
+            note(&format!("{}: {error}", path.display()));
+        }
+    }
+
     // ---- health ----
 
     fn probed(&mut self, served: bool) {
         self.probe.done();
-        let sign = if served && self.is_serving() {
+        let sign = if served && self.is_whole() {
             Sign::Served
         } else {
             Sign::Silent
@@ -311,6 +338,16 @@ impl Life<'_> {
         self.rest.gate = before.after(sign, now().moment, self.gate());
         if before != Gate::Passed && self.rest.gate == Gate::Passed {
             self.facts.health = self.proved();
+        }
+    }
+
+    /// How long a version has to come up. One that never did is not waited for as long.
+    fn within(&self) -> Duration {
+        let running = |slot: &&SlotFacts| Slot::System(slot.system) == self.facts.boot.slot;
+        let known = self.facts.boot.slots.iter().find(running);
+        match known.map(|slot| &slot.state) {
+            Some(State::OnTrial { .. } | State::Untried { .. }) => TRIAL_WITHIN,
+            _ => HEALTHY_WITHIN,
         }
     }
 
@@ -327,14 +364,17 @@ impl Life<'_> {
         // Not by its state: this start may have taken its last try.
         let was_good = || {
             let read = |folder: &Path| Ok(esp::was_good(folder, system));
-            esp::mounted(self.places, Access::Read, read).unwrap_or(false)
+            self.places
+                .esp()
+                .mounted(Access::Read, read)
+                .unwrap_or(false)
         };
         if self.facts.rescue.is_some() && !was_good() {
             // Perhaps it is this version that cannot read the data.
             note("serving, but without its data: the slot has to prove itself another time");
             return Health::Serving;
         }
-        let told = esp::mounted(self.places, Access::Write, |folder| {
+        let told = self.places.esp().mounted(Access::Write, |folder| {
             esp::confirm(folder, system)?;
             Ok(esp::slots(folder))
         });
@@ -342,6 +382,7 @@ impl Life<'_> {
             Ok(slots) => {
                 note("the slot is good");
                 self.facts.boot.slots = slots;
+                tell_relay_that_it_proved_itself(Client::new(&self.paths.control_socket()));
                 if let Err(error) = places::remove(&self.places.state(RELAPSES)) {
                     note(&format!("the count of restarts stays: {error}"));
                 }
@@ -382,7 +423,7 @@ impl Life<'_> {
 
     /// The programs read their settings only at their start.
     fn begin_anew(&mut self) {
-        self.rest.serving.clear();
+        self.rest.serving.retain(|name| AGENT.contains(name));
         self.see(Sign::Silent);
         self.levers
             .again
@@ -488,9 +529,10 @@ impl Life<'_> {
                  installed versions",
             );
         };
-        let told = esp::mounted(self.places, Access::Write, |folder| {
-            esp::prefer_other(folder, running)
-        });
+        let told = self
+            .places
+            .esp()
+            .mounted(Access::Write, |folder| esp::prefer_other(folder, running));
         match told {
             Ok(()) => self.end(End::Power(Power::Restart)),
             Err(error) => refused(&error.to_string()),
@@ -550,6 +592,21 @@ fn site_name(settings: &Network, addresses: &[IpAddr], time: bool) -> Option<Str
     }
     let first = addresses.iter().find(|address| is_global(**address))?;
     (first.is_ipv4() || time).then(|| first.to_string())
+}
+
+/// The running version's store counts from now on. Asked until it is done: a relay that is being
+/// started again does not hear it, and a start without this makes up for it.
+fn tell_relay_that_it_proved_itself(relay: Client) {
+    thread::spawn(move || {
+        for _ in 0..PROVED_TOLD_MAX {
+            match relay.ask(&control::Request::Proven) {
+                Ok(control::Reply::Done) => return,
+                Ok(other) => note(&format!("the relay does not take this store: {other:?}")),
+                Err(error) => note(&format!("the relay does not answer: {error}")),
+            }
+            thread::sleep(PROVED_TOLD_EVERY);
+        }
+    });
 }
 
 #[cfg(test)]

@@ -14,10 +14,10 @@
 //! Not here: everything before the checked root ([`crate::boot`], `init`), and what the person at
 //! the console sees (`crate::cli`).
 
+mod agent;
 mod button;
 mod client;
 mod clock;
-mod esp;
 mod facts;
 mod hardware;
 mod health;
@@ -49,8 +49,8 @@ use nix::time::{ClockId, clock_gettime};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 
+use self::agent::Agent;
 use self::clock::Clock;
-use self::esp::Access;
 use self::health::Relapses;
 use self::journal::note;
 use self::kernel_log::KernelLog;
@@ -68,11 +68,12 @@ use super::ports::Ports;
 use super::state::{Mode, State};
 use super::{Programs, StopAsked, SupervisorError, log, settings, system};
 use crate::boot::facts::FACTS_FILE;
-use crate::boot::{Facts as BootFacts, Release, pairs::PairsError};
-use crate::config::{Config, ON_APPLIANCE, Paths};
-use crate::control::machine::{ClockSource, Facts, Health, NetworkFacts, notice};
+use crate::boot::{Facts as BootFacts, Release, Slot, pairs::PairsError};
+use crate::config::{Config, Generation, ON_APPLIANCE, Paths};
+use crate::control::machine::{ClockSource, Facts, Health, NetworkFacts, SlotFacts, notice};
 use crate::domain::limits::MACHINE_QUEUE_MAX;
 use crate::domain::{Moment, Now, Stamp};
+use crate::esp::{self, Access};
 
 /// On the state partition: restarts for crashes ([`health`]).
 const RELAPSES: &str = "relapses";
@@ -207,9 +208,9 @@ fn begin_time(places: &Places, release: Option<&Release>) -> Clock {
 /// A repair may leave nothing. An appliance that was set up does not begin anew then, as if nobody
 /// had ever used it: it says that its data is lost.
 fn stand_in_for_lost_data(places: &Places) {
-    let store = Paths::new(&places.path(ON_APPLIANCE)).store();
+    let has_store = Paths::new(&places.path(ON_APPLIANCE)).has_store();
     let unreadable = places.run("data-unreadable");
-    if !places.state(SET_UP).exists() || store.exists() || unreadable.exists() {
+    if !places.state(SET_UP).exists() || has_store || unreadable.exists() {
         return;
     }
     let why = "its file system is empty, although this appliance was set up\n";
@@ -274,7 +275,11 @@ fn serve(
         .site
         .as_ref()
         .map_or(before.site, ToString::to_string);
-    let arguments = Arguments::of_appliance(hardware.model, site);
+    let mut arguments = Arguments::of_appliance(hardware.model, site);
+    let (slots, generation) = look_at_slots(places, boot.slot);
+    if let Some(generation) = generation {
+        arguments.store = generation.into();
+    }
     let mut config = settings::merge(&paths, &arguments)?;
     let ports = Ports::bind(&config, &paths, Mode::Root, state.patience())?;
     (config.https_port, config.http_port) = (ports.https_port(), ports.http_port());
@@ -283,16 +288,17 @@ fn serve(
     }
     let programs = Programs::find(&arguments, &state, &ports, Mode::Root)?;
     warm(&programs);
+    let agent = Agent::new(
+        &paths,
+        &arguments.programs().map_err(system("find the programs"))?,
+    )?;
     let tool = arguments
         .programs()
         .map_err(system("find the programs"))?
         .join("appliancectl");
 
     let mut boot_facts = facts::boot(boot, watchdogs.count());
-    match esp::mounted(places, Access::Read, |folder| Ok(esp::slots(folder))) {
-        Ok(slots) => boot_facts.slots = slots,
-        Err(error) => note(&error.to_string()),
-    }
+    boot_facts.slots = slots;
     let kept = places::line(&places.state(RELAPSES)).and_then(|line| Relapses::decode(&line));
     let (levers, outlets) = connect();
     let mut life = Life {
@@ -359,9 +365,10 @@ fn serve(
             tell: outlets.tell,
             go: outlets.go,
             relay_up: outlets.relay_up,
+            pages_up: outlets.pages_up,
             again: outlets.again,
         };
-        Ok::<_, SupervisorError>(all_at_once(&programs, &mut life, inlets, threads).await)
+        Ok::<_, SupervisorError>(all_at_once(&programs, &agent, &mut life, inlets, threads).await)
     })?;
     note("stopped");
     drop(runtime);
@@ -374,6 +381,35 @@ fn serve(
     // Nothing may be open on the data partition when it is unmounted.
     journal::close();
     Ok((end, watchdogs))
+}
+
+/// Both slots as the boot loader sees them, and whose store the running version opens.
+fn look_at_slots(
+    places: &Places,
+    running: Slot,
+) -> (heapless::Vec<SlotFacts, 2>, Option<Generation>) {
+    let looked = places.esp().mounted(Access::Read, |folder| {
+        let sequence = |slot| Some(esp::trial::describe(folder, slot)?.sequence);
+        let own = sequence(running);
+        let (trial, other) = match running {
+            Slot::System(system) => (
+                esp::trial::marked(folder) == Some(system),
+                sequence(Slot::System(system.other())),
+            ),
+            Slot::Recovery => (false, None),
+        };
+        let generation = own.map(|own| Generation {
+            sequence: own,
+            // Whoever goes back to an older version goes back to its store, and takes along what was
+            // recorded since.
+            trial: trial && other.is_none_or(|other| other < own),
+        });
+        Ok((esp::slots(folder), generation))
+    });
+    looked.unwrap_or_else(|error| {
+        note(&error.to_string());
+        Default::default()
+    })
 }
 
 /// Reads the programs while the network comes up. To unpack them and to check their blocks takes as
@@ -411,6 +447,7 @@ struct Outlets {
     elsewhere: mpsc::Receiver<Elsewhere>,
     go: watch::Receiver<bool>,
     relay_up: watch::Receiver<bool>,
+    pages_up: watch::Receiver<bool>,
     again: watch::Receiver<u32>,
 }
 
@@ -422,11 +459,13 @@ fn connect() -> (Levers, Outlets) {
     let (to_elsewhere, elsewhere) = mpsc::channel(MACHINE_QUEUE_MAX);
     let (may_go, go) = watch::channel(false);
     let (relay_is_up, relay_up) = watch::channel(false);
+    let (pages_are_up, pages_up) = watch::channel(false);
     let (begin_again, again) = watch::channel(0);
     let levers = Levers {
         network: network_orders,
         go: may_go,
         relay_up: relay_is_up,
+        pages_up: pages_are_up,
         again: begin_again,
         elsewhere: to_elsewhere,
     };
@@ -441,6 +480,7 @@ fn connect() -> (Levers, Outlets) {
         elsewhere,
         go,
         relay_up,
+        pages_up,
         again,
     };
     (levers, outlets)
@@ -454,12 +494,14 @@ struct Threads {
     tell: mpsc::Sender<super::keep::Event>,
     go: watch::Receiver<bool>,
     relay_up: watch::Receiver<bool>,
+    pages_up: watch::Receiver<bool>,
     again: watch::Receiver<u32>,
 }
 
 /// Everything, until the main loop has a reason to end and the programs have.
 async fn all_at_once(
     programs: &Programs,
+    agent: &Agent,
     life: &mut Life<'_>,
     mut inlets: Inlets,
     threads: Threads,
@@ -471,12 +513,15 @@ async fn all_at_once(
         tell,
         go,
         relay_up,
+        pages_up,
         again,
     } = threads;
+    // New settings are nothing to the update agent.
+    let (_again, unchanged) = watch::channel(0);
     let (stop, stopped) = watch::channel(false);
     let network = tokio::spawn(network.run());
     let requests = tokio::spawn(requests::serve(listener, ask));
-    let keep = |program, mut start: watch::Receiver<bool>| {
+    let keep = |program, mut start: watch::Receiver<bool>, again: &watch::Receiver<u32>| {
         let mut stopped = stopped.clone();
         let kept = Kept {
             program,
@@ -494,7 +539,14 @@ async fn all_at_once(
             kept.keep().await;
         }
     };
-    let kept = async { tokio::join!(keep(&programs.relay, go), keep(&programs.web, relay_up)) };
+    let kept = async {
+        tokio::join!(
+            keep(&programs.relay, go, &again),
+            keep(&programs.web, relay_up, &again),
+            keep(&agent.writer, pages_up.clone(), &unchanged),
+            keep(&agent.verifier, pages_up, &unchanged),
+        )
+    };
     let lived = async {
         let end = life.run(&mut inlets).await;
         note("stopping");

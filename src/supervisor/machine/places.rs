@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::boot::table::Place;
 use crate::domain::limits::SMALL_FILE_BYTES_MAX;
+use crate::esp::Esp;
 
 /// Folders that most tools are in; those of the image, then those of a developer's machine.
 const TOOL_FOLDERS: [&str; 6] = [
@@ -64,6 +65,15 @@ impl Places {
     pub(super) fn device(&self, place: Place) -> PathBuf {
         self.path(crate::boot::facts::PLACES_FOLDER)
             .join(place.name())
+    }
+
+    /// The boot loader's partition.
+    pub(super) fn esp(&self) -> Esp {
+        Esp {
+            device: Some(self.device(Place::Esp)),
+            at: self.run("esp"),
+            turn: self.run("esp.turn"),
+        }
     }
 
     /// A tool of the base system; where it would be if there is none, for the error's sake.

@@ -30,8 +30,12 @@ pub(crate) async fn envelope(
     let began = Instant::now();
     let asked = Asked::of(&request);
     let mut response = if csrf::allows(request.method(), request.headers(), asked.anonymous()) {
-        let answer = tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await;
-        answer.unwrap_or_else(|_| Failure::TooSlow.into_response())
+        if asked.takes_its_time() {
+            next.run(request).await
+        } else {
+            let answer = tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await;
+            answer.unwrap_or_else(|_| Failure::TooSlow.into_response())
+        }
     } else {
         Failure::Foreign.into_response()
     };
@@ -78,10 +82,24 @@ impl Asked {
         matches!(self.route.as_str(), "/key" | "/chat/ticket")
     }
 
+    /// Brings hundreds of megabytes, and limits by itself how long nothing may come.
+    fn takes_its_time(&self) -> bool {
+        self.route == "/login/updates/install"
+    }
+
     /// Asked by a script rather than a person.
     fn by_program(&self) -> bool {
-        self.route.starts_with("/api/") || self.route.ends_with("/ticket")
+        self.route.starts_with("/api/") || is_for_scripts(&self.route)
     }
+}
+
+/// Addresses that our own scripts ask and that answer in JSON.
+pub(super) fn is_for_scripts(path: &str) -> bool {
+    path.ends_with("/ticket")
+        || matches!(
+            path,
+            "/login/updates/status" | "/login/updates/examine" | "/login/updates/install"
+        )
 }
 
 /// Ours, or the framework's own plain refusals (body too large, query not understood).

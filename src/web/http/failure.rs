@@ -27,6 +27,9 @@ pub(crate) enum Failure {
     /// Signed in, without the right to this.
     #[error("account without the right to it")]
     NotAllowed(&'static str),
+    /// A change of accounts or settings, while this version has not proved itself.
+    #[error("held until this version has proved itself")]
+    Held,
     /// Not understood.
     #[error("bad request: {0}")]
     Bad(String),
@@ -78,6 +81,7 @@ impl Failure {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Foreign | Self::Stale | Self::NotAllowed(_) => StatusCode::FORBIDDEN,
+            Self::Held => StatusCode::CONFLICT,
             Self::Bad(_) => StatusCode::BAD_REQUEST,
             Self::Refused(status) => *status,
             Self::Link => StatusCode::UPGRADE_REQUIRED,
@@ -96,6 +100,7 @@ impl Failure {
             Self::Foreign => "foreign",
             Self::Stale => "stale",
             Self::NotAllowed(_) => "not_allowed",
+            Self::Held => "held",
             Self::Bad(_) | Self::Refused(_) => "bad_request",
             Self::Link => "upgrade",
             Self::Relay(_) | Self::Store(_) | Self::TooSlow => "unavailable",
@@ -125,6 +130,11 @@ impl Failure {
                  reload the page and try again.",
             ),
             Self::NotAllowed(why) => ("This is not for your account", *why),
+            Self::Held => (
+                "A new version is proving itself",
+                "Changes are possible again in a few minutes. Nothing was changed, and sessions go \
+                 on as always. Go back and try again then.",
+            ),
             Self::Bad(_) | Self::Refused(_) => (
                 "That could not be understood",
                 "Something is missing from what your browser sent, or it is too long. Nothing \

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::cookie;
+use super::envelope::is_for_scripts;
 use super::failure::Failure;
 use crate::domain::limits::HTTP_BODY_BYTES_MAX;
 use crate::domain::token::Fingerprint;
@@ -86,7 +87,7 @@ impl FromRequestParts<Arc<Site>> for SignedIn {
 
 fn signed_out(parts: &Parts) -> Response {
     let path = parts.uri.path();
-    if path.ends_with("/ticket") {
+    if is_for_scripts(path) {
         let body = Json(serde_json::json!({ "error": "signed_out" }));
         return (StatusCode::UNAUTHORIZED, body).into_response();
     }

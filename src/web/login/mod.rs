@@ -8,6 +8,7 @@ pub(crate) mod representative;
 pub(crate) mod representatives;
 pub(crate) mod setup;
 pub(crate) mod sign_in;
+pub(crate) mod updates;
 
 use crate::control::{Reply, Request};
 use crate::domain::password::{BadPassword, Password};

@@ -256,7 +256,7 @@ fn clock(facts: &Facts, when: &impl Fn(Stamp) -> format::When) -> Card {
 }
 
 /// Beside the heading, so that nobody overlooks it.
-pub(super) fn mark(facts: Option<&Facts>) -> Option<&'static str> {
+pub(crate) fn mark(facts: Option<&Facts>) -> Option<&'static str> {
     let is_development = |facts: &Facts| facts.image.channel == Channel::Development;
     facts
         .is_some_and(is_development)

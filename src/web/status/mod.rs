@@ -8,6 +8,8 @@ mod card;
 mod machine;
 mod warning;
 
+pub(crate) use self::machine::mark;
+
 use std::sync::Arc;
 
 use askama::Template;
@@ -24,6 +26,7 @@ use super::http::{Administrator, Failure, SignedIn};
 use super::site::Site;
 use super::view::{Desk, Place, page};
 use crate::control::machine::Facts;
+use crate::control::update::Status;
 use crate::metrics::Snapshot;
 use crate::store::{accounts, size_bytes};
 
@@ -44,6 +47,8 @@ struct Known {
     snapshot: Option<Snapshot>,
     /// On an appliance image.
     machine: Option<Facts>,
+    /// On an appliance image, if the update agent answered.
+    updates: Option<Box<Status>>,
     /// On the disk.
     store_bytes: u64,
     /// Left on that disk, if it can be told.
@@ -68,12 +73,14 @@ async fn known(site: &Site) -> Result<Known, Failure> {
         tracing::warn!(event = "status_without_machine", %error);
         None
     });
+    let updates = super::login::updates::ask_status(site).await.ok();
     let accounts = site.store.read(accounts::list).await?;
     let enabled = accounts.iter().filter(|a| a.representative && !a.disabled);
     let disk = nix::sys::statvfs::statvfs(&site.paths.store_folder()).ok();
     Ok(Known {
         snapshot,
         machine,
+        updates,
         store_bytes: size_bytes(&site.paths.store()),
         free_bytes: disk.map(|disk| disk.blocks_available() * disk.fragment_size()),
         representatives: enabled.count() as u64,

@@ -1,8 +1,11 @@
 //! What an administrator should know before anything else.
 
 use super::{Known, machine};
+use crate::control::update::{Phase, Status};
 use crate::domain::limits::{GUESSES_BEFORE_PUZZLE, SESSIONS_MAX};
 use crate::metrics::Snapshot;
+use crate::web::login::updates::went_back;
+use crate::web::words;
 
 /// One thing that is wrong, or about to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +45,9 @@ const FREE_BYTES_LOW: u64 = 1024 * 1024 * 1024;
 pub(super) fn all(known: &Known) -> Vec<Warning> {
     let machine = known.machine.as_ref();
     let mut warnings = machine.map_or_else(Vec::new, machine::warnings);
+    if let Some(status) = &known.updates {
+        updates(status, &mut warnings);
+    }
     match &known.snapshot {
         None => warnings.push(Warning::new(
             "bad",
@@ -84,6 +90,23 @@ pub(super) fn all(known: &Known) -> Vec<Warning> {
         _ => 2,
     });
     warnings
+}
+
+/// Which version waits or proves itself, and what became of the last one.
+fn updates(status: &Status, warnings: &mut Vec<Warning>) {
+    let page = |level, title: &str, text| Warning {
+        link: "/login/updates",
+        link_title: "Updates",
+        ..Warning::new(level, title, text)
+    };
+    if let Phase::Ready { .. } | Phase::Proving { .. } = status.phase
+        && let Some((title, text)) = words::update::phase(&status.phase)
+    {
+        warnings.push(page("live", &format!("{title}."), text));
+    }
+    if let Some((title, text, _)) = went_back(status) {
+        warnings.push(page("warn", &title, text));
+    }
 }
 
 fn relay(snapshot: &Snapshot, warnings: &mut Vec<Warning>) {

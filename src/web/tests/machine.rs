@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 
 /// As the supervisor writes it: a development image on a machine that has too little.
-fn machine() -> Value {
+pub(super) fn machine() -> Value {
     json!({
         "hardware": {
             "model": "va-s",

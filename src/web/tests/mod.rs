@@ -2,12 +2,14 @@
 //! on a real socket.
 
 mod everywhere;
+mod held;
 mod machine;
 mod portal;
 mod reports;
 mod rescue;
 mod served;
 mod signing_in;
+mod updates;
 
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -25,14 +27,14 @@ use tower::ServiceExt as _;
 
 use super::database::Store;
 use super::site::{Endpoint, Site};
-use crate::config::{Config, Paths};
+use crate::config::{Config, Generation, Paths};
 use crate::control::{Reply, Request as Asked, wire};
 use crate::domain::password::Password;
 use crate::domain::text::label;
 use crate::domain::token::Fingerprint;
 use crate::domain::turned::TurnedReason;
 use crate::domain::{Account, AccountName, DisplayName, Model, PeerAddress, Stamp, Token};
-use crate::metrics::{Connections, Keys, Sandbox, Sessions, Snapshot};
+use crate::metrics::{Connections, Keys, Sandbox, Sessions, Snapshot, StoreState};
 use crate::store::accounts::{self, NewAccount};
 use crate::store::{Database, StoreError, Transaction};
 
@@ -74,8 +76,12 @@ impl Appliance {
     }
 
     fn without_relay() -> Self {
+        Self::of_generation(None)
+    }
+
+    fn of_generation(generation: Option<Generation>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let paths = Paths::new(folder.path());
+        let paths = Paths::new(folder.path()).of_generation(generation);
         for made in [paths.store_folder(), paths.sockets(), paths.recordings()] {
             std::fs::create_dir(made).unwrap();
         }
@@ -298,6 +304,7 @@ fn snapshot() -> Snapshot {
             seccomp: true,
             landlock: true,
         },
+        store: StoreState::default(),
         certificate: Fingerprint::of(b"certificate"),
         link_key: Fingerprint::of(b"link key"),
     }

@@ -7,6 +7,7 @@
 //!
 //! Waiting is for words on the console or for a page, at most [`BOOT`] for each step.
 
+mod admin;
 pub mod disk;
 pub mod image;
 pub mod machine;
@@ -18,6 +19,7 @@ pub mod screen;
 pub mod tls;
 pub mod variant;
 
+pub use admin::Admin;
 pub use disk::Disk;
 pub use image::Image;
 pub use machine::{Machine, Setup};

@@ -48,6 +48,7 @@ impl Variant {
             .env("JUMPGATE_BUILT", image.release("built"))
             .env("JUMPGATE_SEQUENCE", (sequence + newer).to_string())
             .env("JUMPGATE_EPOCH", image.release("epoch"))
+            .env("JUMPGATE_SCHEMA", image.release("schema"))
             .env("JUMPGATE_PROFILE", image.release("profile"))
             .env("JUMPGATE_CHANNEL", image.release("channel"))
             .env("JUMPGATE_BACKEND", image.release("backend"))
@@ -56,7 +57,34 @@ impl Variant {
         for name in ["appliance.img", "installer.img"] {
             fs::remove_file(folder.path().join(name)).unwrap();
         }
+        let version = format!("{}.newer", image.release("version"));
+        let facts = [
+            ("version", version),
+            ("sequence", (sequence + newer).to_string()),
+        ];
+        let same = ["built", "epoch", "channel", "profile", "schema"];
+        let same = same.map(|key| (key, image.release(key)));
+        let lines = facts.into_iter().chain(same);
+        let lines: Vec<String> = lines.map(|(key, value)| format!("{key}={value}")).collect();
+        let text = lines.join("\n") + "\n";
+        fs::write(folder.path().join("release"), text).unwrap();
         Self { folder }
+    }
+
+    /// The update file that brings it.
+    pub fn update(&self) -> PathBuf {
+        let file = self.folder.path().join("version.update");
+        let mut sign = Command::new(top().join("scripts/sign-update"));
+        sign.args(["--model", "b200", "--image"])
+            .arg(self.folder.path())
+            .arg("--keys")
+            .arg(Image::keys())
+            .arg("--repository")
+            .arg(self.folder.path().join("repository"))
+            .arg("--output")
+            .arg(&file);
+        run(&mut sign);
+        file
     }
 
     /// Its files.

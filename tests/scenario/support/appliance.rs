@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use jumpgate::config::{Config, Paths};
+use jumpgate::config::{Config, Generation, Paths};
 use jumpgate::control::request::TicketHolder;
 use jumpgate::control::{Client, Reply, Request};
 use jumpgate::domain::pass::SiteAddress;
@@ -30,6 +30,7 @@ pub struct Appliance {
     config: Config,
     link_key: Option<Fingerprint>,
     ports: Ports,
+    generation: Option<Generation>,
 }
 
 /// Somebody with a queue.
@@ -74,7 +75,14 @@ impl Appliance {
             config: Config::default(),
             link_key: None,
             ports: Ports::reserve(),
+            generation: None,
         }
+    }
+
+    /// Starts with the store of image `sequence` from now on.
+    #[allow(dead_code)] // Not in the bench.
+    pub fn generation(&mut self, sequence: u32, trial: bool) {
+        self.generation = Some(Generation { sequence, trial });
     }
 
     /// Starts it and waits until it serves. Ports stay the same from the first start on.
@@ -109,6 +117,11 @@ impl Appliance {
         command
             .arg("--state")
             .arg(self.paths().root())
+            .args(
+                self.generation
+                    .map(Generation::arguments)
+                    .unwrap_or_default(),
+            )
             .stdin(Stdio::null())
             .stdout(notes.try_clone().unwrap())
             .stderr(notes);
@@ -179,7 +192,7 @@ impl Appliance {
 
     /// The folders below the state directory.
     pub fn paths(&self) -> Paths {
-        Paths::new(&self.folder.path().join("state"))
+        Paths::new(&self.folder.path().join("state")).of_generation(self.generation)
     }
 
     /// A place for files of the test.

@@ -385,6 +385,44 @@ export const words = {
     done: "Done. One moment…",
   },
 
+  updates: {
+    soFar: (bytes: string, of: string) => `${bytes} of ${of}`,
+    speed: (size: string) => `${size}/s`,
+    left: (time: string) => `${time} left`,
+    local: (time: string, zone: string) => `${time} in ${zone}.`,
+    silent:
+      "The appliance does not answer just now. If it restarts, this page comes back by itself within some minutes.",
+    examining: "Looking at the file…",
+    notExamined: "The appliance did not answer. Nothing was written; choose the file again.",
+    noUpdate: (file: string) => `${file} cannot be installed.`,
+    version: (version: string) => `Version ${version}`,
+    verdicts: { good: "Signed, for this appliance", warn: "Signed; has to be confirmed", bad: "Refused" },
+    model: "For",
+    built: "Built",
+    size: "Size",
+    channel: "Channel",
+    channels: { development: "DEVELOPMENT, not for real customers", release: "Release" },
+    notes: "What is new",
+    notesOfFile: "What is new in this file",
+    refused: "It is not installed.",
+    failedBefore: "It was tried before and did not prove itself.",
+    older: (version: string, running: string) =>
+      `Version ${version} is not newer than version ${running}, which runs. I want it all the same.`,
+    role: (role: string) => `the ${role} metadata`,
+    expiredSince: (role: string, since: string) => `${role} since ${since}`,
+    expired: (roles: string[]) =>
+      `The time of this file is over: ${roles.join("; ")}. There may be a newer version that mends known faults. I want this one all the same.`,
+    noClock:
+      "No time server has confirmed this appliance's clock, so nobody can tell whether the file's time is over. I know where the file comes from.",
+    install: (version: string) => `Install ${version}`,
+    afterwards: "It is written to the slot that does not run. Support sessions go on; you choose afterwards when to restart.",
+    sending: (version: string) =>
+      `Version ${version} is being sent and written as it arrives. Keep this page open until that is done; how far it is stands above.`,
+    cutOff:
+      "The connection broke off before the appliance could answer. If nothing goes on above, choose the file again; what was written already is not sent in vain.",
+    notInstalled: (version: string) => `Version ${version} was not installed.`,
+  },
+
   player: {
     region: (title: string) => `Recording of ${title}`,
     loading: (size: string) => `Loading the recording… ${size}`,

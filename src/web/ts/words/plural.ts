@@ -1,7 +1,7 @@
 // Plural forms through the locale's own rules.
 
-const rules = new Intl.PluralRules(document.documentElement.lang || "en");
-const whole = new Intl.NumberFormat(document.documentElement.lang || "en");
+const rules = new Intl.PluralRules(globalThis.document?.documentElement.lang || "en");
+const whole = new Intl.NumberFormat(globalThis.document?.documentElement.lang || "en");
 
 /** The form for `n`, with `#` replaced by the number. `other` is every language's fallback. */
 export function plural(n: number, forms: { one?: string; few?: string; many?: string; other: string }): string {

@@ -1,6 +1,6 @@
 // Times, durations, counts and sizes as people read them.
 
-const locale = document.documentElement.lang || "en";
+const locale = globalThis.document?.documentElement.lang || "en";
 
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
 const dayAndClock = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
@@ -19,6 +19,11 @@ export function ago(at: number, now: number, justNow: string): string {
   if (age < MINUTE) return justNow;
   if (age < HOUR) return minutes.format(Math.floor(age / MINUTE));
   return age < DAY ? clock.format(at) : dayAndClock.format(at);
+}
+
+/** The day and the time of day, for a table of facts. */
+export function dayAndTime(at: number): string {
+  return dayAndClock.format(at);
 }
 
 /** The whole truth with its zone, for a tooltip. */

@@ -1,20 +1,25 @@
 //! The boot loader's partition: what it says of the slots, and what we tell it.
 //!
 //! It is mounted only while one of these runs, so that a power cut or a fault of ours has little
-//! time to hurt it. The environment block is written in place, one sector, because the boot loader
-//! knows where its sectors are.
+//! time to hurt it, and by one program at a time: the supervisor and the update agent's writer take
+//! turns. The environment block is written in place, one sector, because the boot loader knows where
+//! its sectors are.
+//!
+//! Start at [`Esp::mounted`]; everything else works in the folder that it hands over. Not here: what
+//! the files say ([`crate::boot`]), and when anything of this is done.
+
+pub mod trial;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MsFlags, mount, umount};
 
-use super::places::Places;
 use crate::boot::environment::EnvironmentError;
 use crate::boot::order::{Seen, State};
-use crate::boot::table::Place;
 use crate::boot::{Description, Environment, System};
 use crate::control::machine::SlotFacts;
 use crate::domain::limits::TRIES;
@@ -27,7 +32,7 @@ const SPARE: &str = "jumpgate/spare";
 
 /// Why the boot loader is not told.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum EspError {
+pub enum EspError {
     /// Its partition cannot be reached.
     #[error("the boot partition cannot be mounted: {0}")]
     Mount(io::Error),
@@ -47,35 +52,62 @@ pub(super) enum EspError {
 
 /// Whether it may be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub enum Access {
+    /// Only looked at.
     Read,
+    /// Changed as well.
     Write,
 }
 
-/// Does `work` in the partition's root folder while it is mounted.
-pub(super) fn mounted<T>(
-    places: &Places,
-    access: Access,
-    work: impl FnOnce(&Path) -> Result<T, EspError>,
-) -> Result<T, EspError> {
-    let at = places.run("esp");
-    fs::create_dir_all(&at).map_err(EspError::Mount)?;
-    let mut flags =
-        MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC | MsFlags::MS_NOATIME;
-    if access == Access::Read {
-        flags |= MsFlags::MS_RDONLY;
+/// Where the partition is found, and where it is mounted.
+#[derive(Clone, Debug)]
+pub struct Esp {
+    /// Its device; none where the folder is there without one, as on a developer's machine.
+    pub device: Option<PathBuf>,
+    /// A folder of this program's own, made if it is not there.
+    pub at: PathBuf,
+    /// A file that whoever mounts it holds meanwhile, the same for all programs.
+    pub turn: PathBuf,
+}
+
+impl Esp {
+    /// Does `work` in the partition's root folder while it is mounted. Waits for other programs
+    /// that are at it, which takes them seconds at most.
+    pub fn mounted<T>(
+        &self,
+        access: Access,
+        work: impl FnOnce(&Path) -> Result<T, EspError>,
+    ) -> Result<T, EspError> {
+        let _turn = self.take_turn().map_err(EspError::Mount)?;
+        let Some(device) = &self.device else {
+            return work(&self.at);
+        };
+        fs::create_dir_all(&self.at).map_err(EspError::Mount)?;
+        let mut flags =
+            MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC | MsFlags::MS_NOATIME;
+        if access == Access::Read {
+            flags |= MsFlags::MS_RDONLY;
+        }
+        // Our own words are ASCII, so no table of characters is needed beyond the built-in ones.
+        let options = Some("umask=0077,errors=remount-ro");
+        mount(Some(device), &self.at, Some("vfat"), flags, options)
+            .map_err(|errno| EspError::Mount(errno.into()))?;
+        let done = work(&self.at);
+        // Also after a fault: it must not stay mounted. Everything is written out by then.
+        let unmounted = umount(&self.at).map_err(|errno| EspError::Write(errno.into()));
+        let done = done?;
+        unmounted?;
+        Ok(done)
     }
-    // Our own words are ASCII, so no table of characters is needed beyond the built-in ones.
-    let options = Some("umask=0077,errors=remount-ro");
-    let device = places.device(Place::Esp);
-    mount(Some(&device), &at, Some("vfat"), flags, options)
-        .map_err(|errno| EspError::Mount(errno.into()))?;
-    let done = work(&at);
-    // Also after a fault: it must not stay mounted. Everything is written out by then.
-    let unmounted = umount(&at).map_err(|errno| EspError::Write(errno.into()));
-    let done = done?;
-    unmounted?;
-    Ok(done)
+
+    fn take_turn(&self) -> io::Result<Flock<File>> {
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&self.turn)?;
+        Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| errno.into())
+    }
 }
 
 fn slot_folder(esp: &Path, system: System) -> PathBuf {
@@ -95,12 +127,12 @@ fn has_good_file(esp: &Path, system: System) -> bool {
 }
 
 /// Whether `system` has proved itself before.
-pub(super) fn was_good(esp: &Path, system: System) -> bool {
+pub fn was_good(esp: &Path, system: System) -> bool {
     has_good_file(esp, system) || environment(esp).is_some_and(|block| block.is_good(system))
 }
 
 /// Both slots, as the boot loader sees them.
-pub(super) fn slots(esp: &Path) -> heapless::Vec<SlotFacts, 2> {
+pub fn slots(esp: &Path) -> heapless::Vec<SlotFacts, 2> {
     let environment = environment(esp);
     let facts = |system| {
         let description = description(esp, system);
@@ -119,7 +151,7 @@ pub(super) fn slots(esp: &Path) -> heapless::Vec<SlotFacts, 2> {
 
 /// The running `system` has proved itself: all its tries are back, and it is good even if the
 /// environment gets lost.
-pub(super) fn confirm(esp: &Path, system: System) -> Result<(), EspError> {
+pub fn confirm(esp: &Path, system: System) -> Result<(), EspError> {
     let mut environment = environment(esp).map_or_else(|| remade(esp), Ok)?;
     environment.confirm(system)?;
     write_environment(esp, &environment)?;
@@ -152,7 +184,7 @@ fn remade(esp: &Path) -> Result<Environment, EspError> {
 /// The other slot's version is to run from the next start on: it goes first, with all its tries,
 /// and stays first once it has proved itself, because `running` counts as untried from now on. If
 /// it does not prove itself, `running` is back.
-pub(super) fn prefer_other(esp: &Path, running: System) -> Result<(), EspError> {
+pub fn prefer_other(esp: &Path, running: System) -> Result<(), EspError> {
     let other = running.other();
     if description(esp, other).is_none() {
         return Err(EspError::Empty { other });

@@ -1,0 +1,16 @@
+//! The head: takes apart what strangers wrote, decides, and has the hands do it. No network, no disk.
+//!
+//! ```text
+//! update.sock ─> serve ─> judge (trust, manifest) ─> Verdict
+//!                    └──> install: chunks, each checked ─> link ─> write
+//! clock ───────> watch ─> schedule ─> fetch, install, restart
+//! ```
+//!
+//! Start at [`judge`], which says what an update is worth; it is pure, like [`schedule`].
+
+pub mod install;
+pub mod judge;
+pub mod link;
+pub mod schedule;
+pub mod serve;
+pub mod source;

@@ -1,0 +1,130 @@
+//! The administrator's browser, as far as it sends and receives.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{Machine, run};
+
+const PASSWORD: &str = "correct horse battery";
+
+/// Somebody who is signed in.
+pub struct Admin {
+    folder: tempfile::TempDir,
+}
+
+impl Admin {
+    /// Sets up an appliance that was never used, by the link on its screen, and signs in.
+    pub fn set_up(machine: &mut Machine<'_>) -> Self {
+        machine.serves();
+        let screen = machine.shows("/login/setup");
+        let token: String = screen
+            .split_once("token=")
+            .unwrap()
+            .1
+            .chars()
+            .take(32)
+            .collect();
+        let admin = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let fields = [
+            ("token", &*token),
+            ("password", PASSWORD),
+            ("again", PASSWORD),
+        ];
+        admin.post(machine, "/login/setup", &fields);
+        admin.sign_in(machine);
+        admin
+    }
+
+    /// Signs in, also after a restart of the machine.
+    pub fn sign_in(&self, machine: &Machine<'_>) {
+        self.post(
+            machine,
+            "/login",
+            &[("name", "admin"), ("password", PASSWORD), ("next", "")],
+        );
+    }
+
+    fn curl(&self, machine: &Machine<'_>, path: &str) -> Command {
+        let jar = self.folder.path().join("cookies");
+        let mut curl = Command::new("curl");
+        // Its certificate is its own; what it says is checked by what it does.
+        curl.args([
+            "--silent",
+            "--show-error",
+            "--insecure",
+            "--max-time",
+            "300",
+        ]);
+        curl.arg("--cookie").arg(&jar).arg("--cookie-jar").arg(&jar);
+        curl.arg(format!("https://localhost:{}{path}", machine.https()));
+        curl
+    }
+
+    fn post(&self, machine: &Machine<'_>, path: &str, fields: &[(&str, &str)]) -> String {
+        let mut curl = self.curl(machine, path);
+        for (name, value) in fields {
+            curl.arg("--data-urlencode").arg(format!("{name}={value}"));
+        }
+        run(&mut curl)
+    }
+
+    /// A page.
+    pub fn page(&self, machine: &Machine<'_>, path: &str) -> String {
+        run(&mut self.curl(machine, path))
+    }
+
+    fn csrf(&self, machine: &Machine<'_>) -> String {
+        let page = self.page(machine, "/login/updates");
+        let (_, after) = page
+            .split_once("name=\"csrf\" value=\"")
+            .expect("signed in");
+        after.split_once('"').unwrap().0.to_owned()
+    }
+
+    /// What the page about updates knows.
+    pub fn status(&self, machine: &Machine<'_>) -> Value {
+        serde_json::from_str(&self.page(machine, "/login/updates/status")).unwrap_or_default()
+    }
+
+    /// Uploads an update. Returns what the page hears.
+    pub fn install(&self, machine: &Machine<'_>, update: &Path) -> Value {
+        let csrf = format!("X-CSRF-Token: {}", self.csrf(machine));
+        let mut curl = self.curl(machine, "/login/updates/install");
+        curl.args(["--request", "POST", "--header", &csrf, "--header"]);
+        curl.args(["Content-Type: application/octet-stream", "--upload-file"]);
+        serde_json::from_str(&run(curl.arg(update))).unwrap()
+    }
+
+    /// Starts the version that is ready.
+    pub fn restart(&self, machine: &Machine<'_>) {
+        let csrf = self.csrf(machine);
+        self.post(
+            machine,
+            "/login/updates/restart",
+            &[("csrf", &csrf), ("when", "now")],
+        );
+    }
+
+    /// Waits until the page says this of `field`.
+    pub fn sees(
+        &self,
+        machine: &Machine<'_>,
+        within: Duration,
+        what: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let deadline = Instant::now() + within;
+        loop {
+            let status = self.status(machine);
+            if what(&status) {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "{status:#}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! An appliance that runs version 5 in slot A, as far as its update agent can see.
+
+use std::fs;
+use std::net::IpAddr;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use jumpgate::boot::{Environment, Slot, System};
+use jumpgate::control::machine::{
+    Boot, Channel, Clock, ClockSource, Facts, Hardware, Health, Image, NetworkFacts, Storage,
+};
+use jumpgate::control::update::{Accept, Happened, Reply, Request, Status, Verdict, Who};
+use jumpgate::control::wire;
+use jumpgate::domain::limits::ENVIRONMENT_BYTES;
+use jumpgate::domain::{Model, Stamp, Text};
+use jumpgate::esp::Esp;
+use jumpgate::update::verify::link::Link;
+use jumpgate::update::verify::serve::Head;
+use jumpgate::update::write::facts::Machine;
+use jumpgate::update::write::serve::{Others, Writer};
+
+use crate::vendor::{Vendor, Version, folder, verity};
+
+/// The version that runs.
+pub const RUNNING: u32 = 5;
+/// Bytes of a slot's partition.
+pub const PARTITION: usize = 4 << 20;
+
+pub struct Appliance {
+    folder: tempfile::TempDir,
+    socket: PathBuf,
+    /// What reached the audit record.
+    pub audit: Receiver<Happened>,
+}
+
+impl Appliance {
+    pub fn new(vendor: &Vendor) -> Self {
+        let folder = folder();
+        let place = |name: &str| folder.path().join(name);
+        for name in [
+            "esp/jumpgate/a",
+            "esp/jumpgate/b",
+            "esp/jumpgate/r",
+            "disk",
+            "state",
+        ] {
+            fs::create_dir_all(place(name)).unwrap();
+        }
+        for name in ["a", "b"] {
+            fs::write(place("disk").join(name), vec![0; PARTITION]).unwrap();
+        }
+        fs::write(place("boot"), "11111111-1111-1111-1111-111111111111\n").unwrap();
+        fs::write(place("esp/jumpgate/a/good"), "").unwrap();
+        describe(&place("esp/jumpgate/a/slot.cfg"), &Version::new(RUNNING));
+        let mut environment = Environment::default();
+        environment.set("a_good", "1").unwrap();
+        fs::write(place("esp/jumpgate/env"), environment.encode().unwrap()).unwrap();
+        fs::write(
+            place("esp/jumpgate/spare"),
+            Environment::default().encode().unwrap(),
+        )
+        .unwrap();
+        let socket = place("update.sock");
+        let (told, audit) = channel();
+        let appliance = Self {
+            folder,
+            socket,
+            audit,
+        };
+        appliance.runs(System::A, Health::Good);
+        appliance.start(vendor.first_root(), told);
+        appliance
+    }
+
+    fn place(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What the supervisor says.
+    pub fn runs(&self, system: System, health: Health) {
+        let facts = facts(Slot::System(system), health);
+        fs::write(
+            self.place("machine.json"),
+            serde_json::to_vec(&facts).unwrap(),
+        )
+        .unwrap();
+    }
+
+    /// The machine was started again.
+    pub fn boots(&self, number: u8) {
+        fs::write(
+            self.place("boot"),
+            format!("{number:08}-1111-1111-1111-111111111111"),
+        )
+        .unwrap();
+    }
+
+    fn start(&self, first_root: Vec<u8>, told: std::sync::mpsc::Sender<Happened>) {
+        let machine = Machine {
+            facts: self.place("machine.json"),
+            partitions: self.place("disk"),
+            esp: Esp {
+                device: None,
+                at: self.place("esp"),
+                turn: self.place("turn"),
+            },
+            last_words: self.place("last-words"),
+            boot: self.place("boot"),
+            said: std::cell::RefCell::default(),
+        };
+        let state = self.place("state");
+        let (head, hands) = UnixStream::pair().unwrap();
+        thread::spawn(move || {
+            let others = Box::new(Programs { told });
+            let mut writer = Writer::new(machine, &state, others);
+            hands.set_nonblocking(true).unwrap();
+            tokio_uring::start(async {
+                let socket = tokio_uring::net::UnixStream::from_std(hands);
+                writer.serve(&socket).await
+            })
+        });
+        let listener = UnixListener::bind(&self.socket).unwrap();
+        let head = Arc::new(Head::new(Link::new(head), first_root));
+        thread::spawn(move || head.serve(&listener, |_| true));
+    }
+
+    /// Where its agent listens.
+    pub fn socket(&self) -> &std::path::Path {
+        &self.socket
+    }
+
+    pub fn connect(&self) -> UnixStream {
+        UnixStream::connect(&self.socket).unwrap()
+    }
+
+    /// Sends a request with what follows it, and waits for the answer.
+    pub fn ask(&self, request: &Request, follows: &[u8]) -> Reply {
+        let mut stream = self.connect();
+        wire::write(&mut stream, request).unwrap();
+        // It may have been refused before all of it was read.
+        let _ = std::io::Write::write_all(&mut stream, follows);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        wire::read(&mut stream).unwrap().unwrap()
+    }
+
+    /// Hands a file in. Returns why it was refused.
+    pub fn install(&self, file: &[u8], accept: Accept) -> Result<(), String> {
+        let request = Request::Install {
+            who: Who::default(),
+            bytes: file.len() as u64,
+            accept,
+        };
+        match self.ask(&request, file) {
+            Reply::Done => Ok(()),
+            Reply::Refused { why } => Err(why.to_string()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn examine(&self, file: &[u8]) -> Result<Verdict, String> {
+        let begin = &file[..crate::vendor::payload_at(file)];
+        let bytes = u32::try_from(begin.len()).unwrap();
+        match self.ask(&Request::Examine { bytes }, begin) {
+            Reply::Verdict(verdict) => Ok(*verdict),
+            Reply::Refused { why } => Err(why.to_string()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn status(&self) -> Status {
+        match self.ask(&Request::Status, &[]) {
+            Reply::Status(status) => *status,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn environment(&self) -> Environment {
+        let bytes = fs::read(self.place("esp/jumpgate/env")).unwrap();
+        assert_eq!(bytes.len(), ENVIRONMENT_BYTES);
+        Environment::decode(&bytes).unwrap()
+    }
+
+    /// A partition, by its slot.
+    pub fn partition(&self, system: System) -> PathBuf {
+        self.place("disk").join(system.letter())
+    }
+
+    /// A file of a slot on the boot partition.
+    pub fn boot_file(&self, system: System, name: &str) -> PathBuf {
+        self.place("esp/jumpgate").join(system.letter()).join(name)
+    }
+
+    /// Everything that lies on the disk, to compare with later.
+    pub fn disk(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.place("esp"), self.place("disk")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let bytes = fs::read(&path).unwrap();
+                    files.push((path, bytes));
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+}
+
+/// The programs beside the agent.
+struct Programs {
+    told: std::sync::mpsc::Sender<Happened>,
+}
+
+impl Others for Programs {
+    fn restart(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn back_up(&self, label: &str) -> Result<(), String> {
+        assert!(label.starts_with("before-0."), "{label}");
+        Ok(())
+    }
+
+    fn record(&self, happened: &Happened) -> bool {
+        self.told.send(happened.clone()).is_ok()
+    }
+}
+
+pub fn describe(path: &std::path::Path, version: &Version) {
+    let text = format!(
+        "set slot_version=0.{0}.0\nset slot_built=1764000000\nset slot_sequence={0}\nset slot_epoch=1\n\
+         set slot_root={1}\nset slot_salt=00ff\nset slot_blocks={2}\nset slot_channel=development\n\
+         set slot_profile=hardware\n",
+        version.sequence,
+        "ab".repeat(32),
+        verity().blocks
+    );
+    fs::write(path, text).unwrap();
+}
+
+fn facts(slot: Slot, health: Health) -> Facts {
+    Facts {
+        hardware: Hardware {
+            model: Model::B200,
+            shortfall: None,
+            product: Text::try_from("B200").unwrap(),
+            serial: None,
+            memory_mib: 2_048,
+            memory_used_mib: 60,
+            cores: 2,
+        },
+        image: Image {
+            version: Text::try_from("0.5.0").unwrap(),
+            built: Stamp(1_764_000_000_000),
+            commit: Text::new(),
+            channel: Channel::Development,
+            backend: None,
+        },
+        boot: Boot {
+            slot,
+            disk: Text::try_from("vda").unwrap(),
+            slots: heapless::Vec::new(),
+            watchdogs: 1,
+        },
+        health,
+        network: NetworkFacts {
+            addresses: heapless::Vec::from_slice(&[IpAddr::from([192, 0, 2, 7])]).unwrap(),
+            ..NetworkFacts::default()
+        },
+        clock: Clock {
+            source: ClockSource::Ntp,
+            confirmed: Some(Stamp(1_764_000_000_000)),
+            floor: Stamp(1_764_000_000_000),
+        },
+        storage: Storage {
+            bytes: 1 << 30,
+            free_bytes: 1 << 29,
+            trouble: None,
+        },
+        rescue: None,
+    }
+}

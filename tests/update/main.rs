@@ -1,0 +1,13 @@
+//! The update agent whole: real signing, real trust, real files in the place of partitions.
+//!
+//! `board/common/update.py` makes what is handed in, as for customers. What needs a booted machine
+//! (boot loader, fallback, sandbox) is in `tests/boot`.
+
+#![allow(clippy::unwrap_used)]
+
+mod appliance;
+mod command_line;
+mod hostile;
+mod install;
+mod trust;
+mod vendor;
