@@ -11,7 +11,7 @@
 //! and [`fetch`] for anybody with a command line.
 //!
 //! Start at [`bundle`] and [`manifest`] for what an update is, [`trust`] for whom to believe about it,
-//! and [`write`] for how it reaches the disk. Not here: the proof of a version in its first boot
+//! and [`mod@write`] for how it reaches the disk. Not here: the proof of a version in its first boot
 //! (`supervisor`), and the migration of the store (`store`).
 
 pub mod bundle;
