@@ -69,7 +69,7 @@ fn a_file_is_installed_from_the_command_line_and_the_status_says_so() {
     assert_eq!((who.way, who.account), (Way::CommandLine, None));
     let text = String::from_utf8(machine.ask(&["status"]).stdout).unwrap();
     for words in [
-        "0.6.0 is ready and waits for: appliancectl update restart",
+        "0.6.0 is ready and starts at 20",
         "daily 02:00 UTC",
         "0.6.0 is complete",
     ] {
