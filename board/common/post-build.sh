@@ -38,6 +38,11 @@ cp "$target/etc/jumpgate/release" "$BINARIES_DIR/release"
 install --mode=0644 \
   "$(printf '%s\n' "$JUMPGATE_KEYS"/update/*.root.json | sort --version-sort | tail --lines=1)" \
   "$target/etc/jumpgate/update-root.json"
+# Where that maker's versions are, and who vouches for his server if not the public authorities.
+for name in source authorities.pem; do
+  [[ ! -e $JUMPGATE_KEYS/update/$name ]] ||
+    install --mode=0644 "$JUMPGATE_KEYS/update/$name" "$target/etc/jumpgate/update-$name"
+done
 cat >"$target/etc/os-release" <<END
 NAME=Jumpgate
 ID=jumpgate

@@ -11,6 +11,8 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, Parser)]
 #[command(about = "Gets updates of the appliance, and tells genuine ones from others")]
 enum Program {
+    /// Fetches what the verifier wishes; started by the supervisor
+    Fetch(Place),
     /// Takes updates apart and decides; started by the supervisor
     Verify(Place),
     /// Brings what was verified to the disk; started by the supervisor
@@ -28,6 +30,7 @@ struct Place {
 
 fn main() -> ExitCode {
     let done = match Program::parse() {
+        Program::Fetch(place) => serve(&place, roles::fetch),
         Program::Verify(place) => serve(&place, roles::verify),
         Program::Write(place) => serve(&place, roles::write),
         Program::TufClient(arguments) => tuf_client::run(&arguments).map_err(Into::into),

@@ -119,6 +119,11 @@ impl Paths {
         self.sockets().join("writer.sock")
     }
 
+    /// The update agent's fetcher finds its verifier here.
+    pub fn fetch_socket(&self) -> PathBuf {
+        self.sockets().join("fetch.sock")
+    }
+
     /// On an appliance image, what the supervisor knows of the machine, for pages.
     pub fn machine(&self) -> PathBuf {
         self.sockets().join("machine.json")

@@ -489,8 +489,16 @@ pub const UPDATE_SILENCE_MAX: Duration = Duration::from_secs(5 * 60);
 pub const UPDATE_SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(10);
 /// An order of the page's that takes longer goes on without it; the page shows how far it is.
 pub const UPDATE_ORDER_SHOWN_AFTER: Duration = Duration::from_secs(3);
-/// A transfer from the source is taken up again this often before it is given up until the next day.
+/// After a check that failed, the source is asked again this much later.
+pub const UPDATE_CHECK_AGAIN_AFTER: Duration = Duration::from_secs(30 * 60);
+/// The first check comes this long after the agent's start: sessions come back first.
+pub const UPDATE_FIRST_CHECK_AFTER: Duration = Duration::from_secs(2 * 60);
+/// A check has asked for the last file within this.
+pub const UPDATE_CHECK_WITHIN: Duration = Duration::from_secs(2 * 60);
+/// A transfer from the source is taken up again this often before it is given up until the next check.
 pub const UPDATE_FETCH_TRIES_MAX: u32 = 8;
+/// Before a transfer is taken up again for the first time; twice as long each time after that.
+pub const UPDATE_FETCH_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// A value that the agent's writer keeps: trusted metadata is the largest.
 pub const KEPT_BYTES_MAX: usize = 8 << 20;
 /// A message between the agent's processes: a kept value, or a chunk, and what says so.
@@ -530,6 +538,12 @@ pub const FETCH_STALL_MAX: Duration = Duration::from_secs(30);
 pub const FETCH_BYTES_PER_S_MIN: u64 = 1_024;
 /// What is judged by that speed has lasted for this long.
 pub const FETCH_SLOW_AFTER: Duration = Duration::from_secs(60);
+/// What the fetcher hands over in one piece.
+pub const FETCH_PART_BYTES: usize = 64 * 1_024;
+/// A fetcher that says nothing for this long hangs: names, connections and redirects take their time.
+pub const FETCH_HEARD_WITHIN: Duration = Duration::from_secs(2 * 60);
+/// Certificates of authorities that an image trusts besides the public ones, as a file.
+pub const FETCH_AUTHORITIES_BYTES_MAX: usize = 64 * 1_024;
 /// Servers that hand on to others.
 pub const FETCH_REDIRECTS_MAX: u32 = 5;
 

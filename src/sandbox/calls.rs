@@ -21,6 +21,7 @@ pub(super) enum Set {
     Web,
     Verifier,
     Writer,
+    Fetcher,
 }
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -85,6 +86,7 @@ fn allowed(set: Set) -> Result<Rules, BackendError> {
         Set::Web => WEB,
         Set::Verifier => &[],
         Set::Writer => WRITER,
+        Set::Fetcher => FETCHER,
     }));
 
     let unix = u64::from(libc::AF_UNIX.cast_unsigned());
@@ -92,7 +94,12 @@ fn allowed(set: Set) -> Result<Rules, BackendError> {
         // It talks to those it knows and to those who come.
         rules.remove(&libc::SYS_connect);
     } else {
-        rules.insert(libc::SYS_socket, vec![is(0, unix)?]);
+        let mut families = vec![is(0, unix)?];
+        if set == Set::Fetcher {
+            let network = [libc::AF_INET, libc::AF_INET6].map(i32::cast_unsigned);
+            families.extend(any_of(0, &network.map(u64::from))?);
+        }
+        rules.insert(libc::SYS_socket, families);
         rules.insert(libc::SYS_socketpair, vec![is(0, unix)?]);
     }
     // Memory is written or executed, and everything executable is there by now.
@@ -279,6 +286,11 @@ const WRITER: &[i64] = &[
     libc::SYS_umount2,
     // What is read back comes from the disk.
     libc::SYS_fadvise64,
+];
+
+const FETCHER: &[i64] = &[
+    // Names are asked for in pairs, one for each kind of address.
+    libc::SYS_sendmmsg,
 ];
 
 const WEB: &[i64] = &[

@@ -17,11 +17,20 @@ const ASKED: ABI = ABI::V6;
 const READ_BY_ALL: [&str; 2] = ["/usr/share/zoneinfo", "/etc/localtime"];
 
 /// Leaves `read` and `write` and nothing else, for this thread and those it will start. Also no
-/// new TCP connection and no new port, where the kernel knows how (6.7): a peer's socket cannot
-/// be turned into one to somewhere else.
+/// new TCP connection (unless it `dials`) and no new port, where the kernel knows how (6.7): a
+/// peer's socket cannot be turned into one to somewhere else.
 ///
 /// Returns whether the kernel has Landlock.
-pub(super) fn restrict(read: &[PathBuf], write: &[PathBuf]) -> Result<bool, SandboxError> {
+pub(super) fn restrict(
+    read: &[PathBuf],
+    write: &[PathBuf],
+    dials: bool,
+) -> Result<bool, SandboxError> {
+    let ports = if dials {
+        AccessNet::BindTcp.into()
+    } else {
+        AccessNet::from_all(ASKED)
+    };
     let reading = AccessFs::ReadFile | AccessFs::ReadDir;
     // No executing, no devices, no sockets, no links to elsewhere: only files and folders.
     let writing = reading
@@ -35,7 +44,7 @@ pub(super) fn restrict(read: &[PathBuf], write: &[PathBuf]) -> Result<bool, Sand
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(ASKED))?
-        .handle_access(AccessNet::from_all(ASKED))?
+        .handle_access(ports)?
         .scope(Scope::from_all(ASKED))?
         .create()?;
     for path in READ_BY_ALL {

@@ -62,6 +62,13 @@ impl Profile {
         let (read, write) = (vec![], vec![]);
         Self { calls, read, write }
     }
+
+    /// The update agent's fetcher: connections to anybody, and the files that names are resolved by.
+    pub fn update_fetcher(read: Vec<PathBuf>) -> Self {
+        let calls = calls::Set::Fetcher;
+        let write = vec![];
+        Self { calls, read, write }
+    }
 }
 
 /// What holds from now on.
@@ -134,7 +141,8 @@ fn lock_in(profile: &Profile) -> Result<Report, SandboxError> {
     // Neither another process of this user nor a dump may read keys out of our memory.
     prctl::set_dumpable(false).map_err(process("who may look into the process"))?;
     prctl::set_no_new_privs().map_err(process("that privileges never grow"))?;
-    let landlock = files::restrict(&profile.read, &profile.write)?;
+    let dials = profile.calls == calls::Set::Fetcher;
+    let landlock = files::restrict(&profile.read, &profile.write, dials)?;
     calls::restrict(profile.calls)?;
     Ok(Report {
         own_user: users::is_own(nix::unistd::geteuid().as_raw()),

@@ -21,6 +21,8 @@ pub const PROBE: u32 = 64_712;
 pub const TIME: u32 = 64_713;
 /// The update agent's verifier.
 pub const UPDATE: u32 = 64_714;
+/// The update agent's fetcher.
+pub const FETCH: u32 = 64_715;
 
 /// Set-group-id: what is made in such a folder belongs to its group.
 const SHARED: u32 = 0o2000;
@@ -46,7 +48,7 @@ impl Identity {
 
 /// Whether `user` is one that we gave to a program.
 pub fn is_own(user: u32) -> bool {
-    [RELAY, WEB, UPDATE].contains(&user)
+    [RELAY, WEB, UPDATE, FETCH].contains(&user)
 }
 
 /// Makes `path` a folder with this mode, and this owner if one is given (needs root).

@@ -1,25 +1,35 @@
 //! The agent's processes, as the supervisor starts them on an appliance image.
 
-use std::fs;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
+use std::time::Duration;
+use std::{fs, io, thread};
 
+use super::fetch::{self, Authorities, Plaintext, Transport};
 use super::verify::link::Link;
-use super::verify::serve::Head;
+use super::verify::serve::{Head, Origin};
 use super::write::facts::Machine;
 use super::write::serve::{FOLDER, Others, Writer};
 use crate::config::{Paths, Ready, ready};
 use crate::control::update::Happened;
 use crate::control::{Client, MachineClient, Reply, Request, machine};
-use crate::domain::limits::{TRUST_ROOT_BYTES_MAX, UPDATE_TICK};
-use crate::domain::text;
-use crate::sandbox::users::{UPDATE, WEB};
+use crate::domain::limits::{
+    FETCH_AUTHORITIES_BYTES_MAX, FETCH_STALL_MAX, TRUST_ROOT_BYTES_MAX, UPDATE_FIRST_CHECK_AFTER,
+    UPDATE_SOURCE_BYTES_MAX, UPDATE_TICK,
+};
+use crate::domain::{Text, text};
+use crate::sandbox::users::{FETCH, UPDATE, WEB};
 use crate::sandbox::{self, Handed, Profile};
 
 /// Whom an image believes that never saw an update: the root of trust it was made with.
 const FIRST_ROOT: &str = "/etc/jumpgate/update-root.json";
+/// Where its maker's versions are, if he said so.
+const SOURCE: &str = "/etc/jumpgate/update-source";
+/// Who may vouch for that server in the place of the public authorities: certificates, PEM.
+const AUTHORITIES: &str = "/etc/jumpgate/update-authorities.pem";
+/// What names are resolved by.
+const RESOLVER: [&str; 3] = ["/etc/hosts", "/etc/nsswitch.conf", "/run/names"];
 
 /// Why a process does not serve; the supervisor hears it.
 pub type Failure = Box<dyn std::error::Error>;
@@ -27,25 +37,83 @@ pub type Failure = Box<dyn std::error::Error>;
 /// The head. Returns when its hands are gone.
 pub fn verify(paths: &Paths) -> Result<(), Failure> {
     sandbox::tie_to_parent()?;
-    let listener = Handed::take()?.unix("update")?;
-    let first_root = fs::read(FIRST_ROOT)?;
-    if first_root.len() as u64 > TRUST_ROOT_BYTES_MAX {
-        return Err(format!("{FIRST_ROOT} has {} bytes", first_root.len()).into());
-    }
+    let mut handed = Handed::take()?;
+    let (listener, fetchers) = (handed.unix("update")?, handed.unix("fetch")?);
+    let origin = Origin {
+        root: read(FIRST_ROOT, TRUST_ROOT_BYTES_MAX)?.ok_or("no root of trust")?,
+        source: source()?,
+    };
     let link = Link::new(UnixStream::connect(paths.writer_socket())?);
     let held = sandbox::enter(&Profile::update_verifier())?;
     tracing::info!(?held, "locked_in");
-    let head = Arc::new(Head::new(link, first_root));
-    let watch = head.clone();
+    let head = Arc::new(Head::new(link, origin));
+    now_and_then(&head, Duration::ZERO, Head::tick);
+    now_and_then(&head, UPDATE_FIRST_CHECK_AFTER, Head::look);
+    let host = head.clone();
     thread::spawn(move || {
-        loop {
-            watch.tick();
-            thread::sleep(UPDATE_TICK);
-        }
+        host.fetcher
+            .welcome(&fetchers, |user| [0, FETCH].contains(&user))
     });
     ready::announce(&Ready::default())?;
     head.serve(&listener, |user| [0, WEB].contains(&user));
     Ok(())
+}
+
+/// Has the head do something every [`UPDATE_TICK`], for the first time after `first`.
+fn now_and_then(head: &Arc<Head>, first: Duration, act: fn(&Head)) {
+    let head = head.clone();
+    thread::spawn(move || {
+        thread::sleep(first);
+        loop {
+            act(&head);
+            thread::sleep(UPDATE_TICK);
+        }
+    });
+}
+
+fn source() -> Result<Option<Text<UPDATE_SOURCE_BYTES_MAX>>, Failure> {
+    let Some(text) = read(SOURCE, UPDATE_SOURCE_BYTES_MAX as u64)? else {
+        return Ok(None);
+    };
+    let text = String::from_utf8(text)?;
+    let source = Text::try_from(text.trim()).map_err(|_| format!("{SOURCE} is too long"))?;
+    Ok(Some(source))
+}
+
+/// A file of the image, if it is there.
+fn read(path: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, Failure> {
+    let bytes = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        bytes => bytes?,
+    };
+    if bytes.len() as u64 > bytes_max {
+        return Err(format!("{path} has {} bytes, {bytes_max} are allowed", bytes.len()).into());
+    }
+    Ok(Some(bytes))
+}
+
+/// The mouth. Never returns while all is well: a verifier that went is waited for.
+pub fn fetch(paths: &Paths) -> Result<(), Failure> {
+    sandbox::tie_to_parent()?;
+    let own = read(AUTHORITIES, FETCH_AUTHORITIES_BYTES_MAX as u64)?;
+    let transport = Transport::new(&fetch::Settings {
+        proxy: None,
+        plaintext: Plaintext::Refuse,
+        authorities: own.map_or(Ok(Authorities::Public), |pem| Authorities::own(&pem))?,
+        stall_max: FETCH_STALL_MAX,
+    })?;
+    let held = sandbox::enter(&Profile::update_fetcher(
+        RESOLVER.iter().map(PathBuf::from).collect(),
+    ))?;
+    tracing::info!(?held, "locked_in");
+    ready::announce(&Ready::default())?;
+    loop {
+        // The supervisor keeps the socket, so that this waits while there is no verifier.
+        let mut verifier = UnixStream::connect(paths.fetch_socket())?;
+        if let Err(error) = fetch::serve(&mut verifier, &transport) {
+            tracing::info!(%error, "verifier_gone");
+        }
+    }
 }
 
 /// The hands. Serves one verifier after the other.

@@ -1,8 +1,8 @@
 //! What the agent's processes say to each other: frames on a socket pair.
 //!
 //! A frame is a `u32` length (big-endian), a kind, and that many bytes: a message in JSON, or bytes
-//! that belong to the message before them. `verify` asks and `write` answers, one after the other;
-//! only chunks are not answered, so that the next one comes while one is written.
+//! that belong to the message before them. `verify` asks, `write` and `fetch` answer, one after the
+//! other; only chunks are not answered, so that the next one comes while one is written.
 
 use std::io::{self, Read, Write};
 
@@ -199,6 +199,47 @@ pub enum Answer {
     },
 }
 
+/// What `verify` wants of `fetch`: one file at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "wish", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Wish {
+    /// A file, which takes the place of the one before. Answer: [`Fetched::Begins`] or
+    /// [`Fetched::Missing`].
+    Open {
+        /// Where it is.
+        address: String,
+        /// The first byte that is wanted.
+        from: u64,
+        /// More are an error.
+        bytes_max: u64,
+    },
+    /// More of it. Answer: [`Fetched::Part`], then as many bytes as there are, at most
+    /// [`FETCH_PART_BYTES`](crate::domain::limits::FETCH_PART_BYTES); none at its end.
+    More,
+}
+
+/// What `fetch` says. None of it is believed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fetched", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Fetched {
+    /// The file comes.
+    Begins {
+        /// With this byte: 0 where a server cannot go on in the middle.
+        from: u64,
+    },
+    /// There is no such file.
+    Missing,
+    /// Bytes of it follow.
+    Part,
+    /// Not this time.
+    Failed {
+        /// For a person.
+        why: Notice,
+        /// Another try may help.
+        passes: bool,
+    },
+}
+
 /// What `write` knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -272,6 +313,8 @@ mod tests {
             }
             let _ = receive::<Order>(&mut data.as_slice());
             let _ = receive::<Answer>(&mut data.as_slice());
+            let _ = receive::<Wish>(&mut data.as_slice());
+            let _ = receive::<Fetched>(&mut data.as_slice());
             let _ = receive_bytes(&mut data.as_slice());
         }
     }

@@ -17,11 +17,13 @@ use jumpgate::control::wire;
 use jumpgate::domain::limits::ENVIRONMENT_BYTES;
 use jumpgate::domain::{Model, Stamp, Text};
 use jumpgate::esp::Esp;
+use jumpgate::update::fetch::{self, Authorities, Plaintext, Transport};
 use jumpgate::update::verify::link::Link;
-use jumpgate::update::verify::serve::Head;
+use jumpgate::update::verify::serve::{Head, Origin};
 use jumpgate::update::write::facts::Machine;
 use jumpgate::update::write::serve::{Others, Writer};
 
+use crate::server::Server;
 use crate::vendor::{Vendor, Version, folder, verity};
 
 /// The version that runs.
@@ -32,6 +34,7 @@ pub const PARTITION: usize = 4 << 20;
 pub struct Appliance {
     folder: tempfile::TempDir,
     socket: PathBuf,
+    head: Arc<Head>,
     /// What reached the audit record.
     pub audit: Receiver<Happened>,
 }
@@ -63,15 +66,15 @@ impl Appliance {
             Environment::default().encode().unwrap(),
         )
         .unwrap();
-        let socket = place("update.sock");
-        let (told, audit) = channel();
-        let appliance = Self {
-            folder,
-            socket,
-            audit,
-        };
-        appliance.runs(System::A, Health::Good);
-        appliance.start(vendor.first_root(), told);
+        write_facts(folder.path(), System::A, Health::Good);
+        Self::started(folder, vendor)
+    }
+
+    /// Another start of its update agent, with everything that lies on the disk.
+    pub fn restarted(self, vendor: &Vendor, server: &Server) -> Self {
+        fs::remove_file(&self.socket).unwrap();
+        let appliance = Self::started(self.folder, vendor);
+        appliance.fetches_from(server);
         appliance
     }
 
@@ -81,12 +84,7 @@ impl Appliance {
 
     /// What the supervisor says.
     pub fn runs(&self, system: System, health: Health) {
-        let facts = facts(Slot::System(system), health);
-        fs::write(
-            self.place("machine.json"),
-            serde_json::to_vec(&facts).unwrap(),
-        )
-        .unwrap();
+        write_facts(self.folder.path(), system, health);
     }
 
     /// The machine was started again.
@@ -98,20 +96,22 @@ impl Appliance {
         .unwrap();
     }
 
-    fn start(&self, first_root: Vec<u8>, told: std::sync::mpsc::Sender<Happened>) {
+    fn started(folder: tempfile::TempDir, vendor: &Vendor) -> Self {
+        let place = |name: &str| folder.path().join(name);
         let machine = Machine {
-            facts: self.place("machine.json"),
-            partitions: self.place("disk"),
+            facts: place("machine.json"),
+            partitions: place("disk"),
             esp: Esp {
                 device: None,
-                at: self.place("esp"),
-                turn: self.place("turn"),
+                at: place("esp"),
+                turn: place("turn"),
             },
-            last_words: self.place("last-words"),
-            boot: self.place("boot"),
+            last_words: place("last-words"),
+            boot: place("boot"),
             said: std::cell::RefCell::default(),
         };
-        let state = self.place("state");
+        let (told, audit) = channel();
+        let (state, socket) = (place("state"), place("update.sock"));
         let (head, hands) = UnixStream::pair().unwrap();
         thread::spawn(move || {
             let others = Box::new(Programs { told });
@@ -122,9 +122,46 @@ impl Appliance {
                 writer.serve(&socket).await
             })
         });
-        let listener = UnixListener::bind(&self.socket).unwrap();
-        let head = Arc::new(Head::new(Link::new(head), first_root));
-        thread::spawn(move || head.serve(&listener, |_| true));
+        let listener = UnixListener::bind(&socket).unwrap();
+        let origin = Origin {
+            root: vendor.first_root(),
+            source: None,
+        };
+        let head = Arc::new(Head::new(Link::new(head), origin));
+        let serving = head.clone();
+        thread::spawn(move || serving.serve(&listener, |_| true));
+        Self {
+            folder,
+            socket,
+            head,
+            audit,
+        }
+    }
+
+    /// Has a fetcher that trusts `server` and nobody else.
+    pub fn fetches_from(&self, server: &Server) {
+        let socket = self.place("fetch.sock");
+        let _ = fs::remove_file(&socket);
+        let listener = UnixListener::bind(&socket).unwrap();
+        let mut verifier = UnixStream::connect(&socket).unwrap();
+        let transport = Transport::new(&fetch::Settings {
+            proxy: None,
+            plaintext: Plaintext::Refuse,
+            authorities: Authorities::Own(vec![server.certificate.clone()]),
+            stall_max: std::time::Duration::from_secs(5),
+        })
+        .unwrap();
+        thread::spawn(move || fetch::serve(&mut verifier, &transport));
+        let head = self.head.clone();
+        thread::spawn(move || head.fetcher.welcome(&listener, |_| true));
+        while self.head.fetcher.is_away() {
+            thread::yield_now();
+        }
+    }
+
+    /// What it does by itself now and then.
+    pub fn looks(&self) {
+        self.head.look();
     }
 
     /// Where its agent listens.
@@ -243,6 +280,11 @@ pub fn describe(path: &std::path::Path, version: &Version) {
         verity().blocks
     );
     fs::write(path, text).unwrap();
+}
+
+fn write_facts(folder: &std::path::Path, system: System, health: Health) {
+    let facts = serde_json::to_vec(&facts(Slot::System(system), health)).unwrap();
+    fs::write(folder.join("machine.json"), facts).unwrap();
 }
 
 fn facts(slot: Slot, health: Health) -> Facts {

@@ -18,7 +18,7 @@ const NOTHING: Accept = Accept {
 };
 
 /// Asserts that slot B holds `file` whole, and is marked to be tried.
-fn holds(appliance: &Appliance, file: &[u8]) {
+pub fn holds(appliance: &Appliance, file: &[u8]) {
     let payload = &file[payload_at(file)..];
     let root = fs::read(appliance.partition(System::B)).unwrap();
     let mut at = usize::try_from(crate::vendor::verity().bytes()).unwrap();

@@ -9,5 +9,7 @@ mod appliance;
 mod command_line;
 mod hostile;
 mod install;
+mod online;
+mod server;
 mod trust;
 mod vendor;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use jumpgate::boot::Verity;
 use jumpgate::update::bundle::HEADER_BYTES;
@@ -90,8 +91,18 @@ impl Vendor {
         fs::read(self.keys().join("1.root.json")).unwrap()
     }
 
-    /// An update file.
+    /// What is to be served.
+    pub fn repository(&self) -> PathBuf {
+        self.folder.path().join("repository")
+    }
+
+    /// An update file; the same is in the repository.
     pub fn make(&self, version: &Version) -> Vec<u8> {
+        self.make_at(version, SystemTime::now())
+    }
+
+    /// The same, signed when the clock showed `time`.
+    pub fn make_at(&self, version: &Version, time: SystemTime) -> Vec<u8> {
         let place = |name: &str| self.folder.path().join(name);
         let slot = place("slot");
         write_slot(&slot, version);
@@ -112,14 +123,14 @@ impl Vendor {
             version.model.into(),
             version.line.into(),
             place("notes"),
-            place("repository"),
+            self.repository(),
             output.clone(),
         ];
         let arguments: Vec<&str> = arguments
             .iter()
             .map(|path| path.to_str().unwrap())
             .collect();
-        python(&["sign"], &arguments);
+        python_at(time, &["sign"], &arguments);
         fs::read(output).unwrap()
     }
 }
@@ -150,11 +161,15 @@ fn write_slot(slot: &Path, version: &Version) {
 }
 
 fn python(first: &[&str], more: &[&str]) {
+    python_at(SystemTime::now(), first, more);
+}
+
+/// Runs the tool with another clock.
+fn python_at(time: SystemTime, first: &[&str], more: &[&str]) {
+    let time = time.duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/board/common/update.py");
     let run = Command::new("python3")
-        .arg(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/board/common/update.py"
-        ))
+        .args(["-c", RUN, tool, &time.to_string()])
         .args(first)
         .args(more)
         .output()
@@ -165,6 +180,10 @@ fn python(first: &[&str], more: &[&str]) {
         String::from_utf8_lossy(&run.stderr)
     );
 }
+
+/// Runs the program named first, at the time named second.
+const RUN: &str = "import runpy, sys, time; tool, now, *rest = sys.argv[1:]; \
+    time.time = lambda: int(now); sys.argv = [tool, *rest]; runpy.run_path(tool, run_name='__main__')";
 
 /// Where the payload of an update file begins.
 pub fn payload_at(file: &[u8]) -> usize {

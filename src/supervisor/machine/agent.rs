@@ -1,4 +1,4 @@
-//! The update agent's two processes and the sockets between them.
+//! The update agent's three processes and the sockets between them.
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::config::Paths;
 use crate::domain::limits::READY_WITHIN;
-use crate::sandbox::users::{Identity, UPDATE};
+use crate::sandbox::users::{FETCH, Identity, UPDATE};
 use crate::supervisor::log;
 use crate::supervisor::ports::{PortsError, local, private};
 use crate::supervisor::program::Program;
@@ -16,10 +16,14 @@ pub(super) const WRITER: &str = "update-write";
 /// Neither files nor network.
 pub(super) const VERIFIER: &str = "update-verify";
 
+/// Network, and nothing else.
+pub(super) const FETCHER: &str = "update-fetch";
+
 /// What is started once pages are served.
 pub(super) struct Agent {
     pub(super) writer: Program,
     pub(super) verifier: Program,
+    pub(super) fetcher: Program,
 }
 
 impl Agent {
@@ -27,7 +31,8 @@ impl Agent {
     pub(super) fn new(paths: &Paths, folder: &Path) -> Result<Self, PortsError> {
         let updates = local(&paths.update_socket())?;
         let writer = private(&paths.writer_socket(), UPDATE)?;
-        let program = |name, role: &str, user, socket: (&'static str, OwnedFd)| Program {
+        let fetcher = private(&paths.fetch_socket(), FETCH)?;
+        let program = |name, role: &str, user, sockets: Vec<(&'static str, OwnedFd)>| Program {
             name,
             file: folder.join("update-agent"),
             arguments: [role, "--state"]
@@ -36,13 +41,19 @@ impl Agent {
                 .chain([paths.root().into()])
                 .collect(),
             identity: Some(Identity::of(user)),
-            sockets: vec![socket],
+            sockets,
             log: log::file(&paths.logs(), name),
             ready_within: READY_WITHIN,
         };
         Ok(Self {
-            writer: program(WRITER, "write", 0, ("writer", writer.into())),
-            verifier: program(VERIFIER, "verify", UPDATE, ("update", updates.into())),
+            writer: program(WRITER, "write", 0, vec![("writer", writer.into())]),
+            verifier: program(
+                VERIFIER,
+                "verify",
+                UPDATE,
+                vec![("update", updates.into()), ("fetch", fetcher.into())],
+            ),
+            fetcher: program(FETCHER, "fetch", FETCH, vec![]),
         })
     }
 }

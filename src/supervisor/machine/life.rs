@@ -51,7 +51,7 @@ use crate::supervisor::state::Mode;
 /// Programs without which there are no pages.
 const PAGES: [&str; 2] = ["relay", "web"];
 /// Programs without which a version could never be replaced.
-const AGENT: [&str; 2] = [agent::WRITER, agent::VERIFIER];
+const AGENT: [&str; 3] = [agent::WRITER, agent::VERIFIER, agent::FETCHER];
 
 /// How the loop ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -544,7 +544,8 @@ async fn all_at_once(
             keep(&programs.relay, go, &again),
             keep(&programs.web, relay_up, &again),
             keep(&agent.writer, pages_up.clone(), &unchanged),
-            keep(&agent.verifier, pages_up, &unchanged),
+            keep(&agent.verifier, pages_up.clone(), &unchanged),
+            keep(&agent.fetcher, pages_up, &unchanged),
         )
     };
     let lived = async {

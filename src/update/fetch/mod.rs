@@ -1,21 +1,24 @@
 //! Bytes over HTTP and HTTPS, of which none are believed.
 //!
 //! ```text
-//! Transport::get(address, from, bytes_max) ─> Body: reads up to bytes_max bytes, never stalls for ever
+//! verify ─> Wish ─> serve ─> Transport::get(address, from, bytes_max) ─> Body: reads up to bytes_max
+//!        <─ Fetched <─     <─                                            bytes, never stalls for ever
 //! ```
 //!
 //! What protects an update is the signatures in [`super::trust`]; TLS only keeps others from
 //! watching and disturbing. A transfer that broke off goes on where it stopped: ask again with `from`.
 
 mod body;
+mod serve;
 #[cfg(test)]
 mod tests;
 mod transport;
 
 pub use body::Body;
+pub use serve::serve;
 pub use transport::{Authorities, Plaintext, Settings, Transport};
 
-/// Why bytes did not come. Worth another try later, except for the first two.
+/// Why bytes did not come.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// An address or a proxy that is none, or HTTP where HTTPS is asked for.
@@ -58,4 +61,11 @@ pub enum FetchError {
         /// What was asked for.
         from: u64,
     },
+}
+
+impl FetchError {
+    /// Whether it may be another time.
+    pub fn passes(&self) -> bool {
+        !matches!(self, Self::Address { .. } | Self::TooLong { .. })
+    }
 }

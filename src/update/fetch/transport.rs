@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use ureq::http::{Response, header};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Proxy};
@@ -28,6 +30,15 @@ pub enum Authorities {
     Public,
     /// These certificates (DER) alone: a mirror within a company.
     Own(Vec<Vec<u8>>),
+}
+
+impl Authorities {
+    /// The certificates of a PEM file alone.
+    pub fn own(pem: &[u8]) -> Result<Self, rustls::pki_types::pem::Error> {
+        let certificates = CertificateDer::pem_slice_iter(pem);
+        let der = certificates.map(|found| found.map(|der| der.to_vec()));
+        Ok(Self::Own(der.collect::<Result<_, _>>()?))
+    }
 }
 
 /// How servers are reached.

@@ -26,6 +26,12 @@ pub enum Unfit {
     /// The manifest is not there.
     #[error("it has no manifest")]
     NoManifest,
+    /// A version that is only a manifest.
+    #[error("it has no payload")]
+    NoPayload,
+    /// Whoever holds the metadata does not hand it over.
+    #[error("{0}")]
+    Unread(String),
     /// The manifest says what cannot be.
     #[error(transparent)]
     Unreadable(#[from] ManifestError),
@@ -121,8 +127,11 @@ pub fn believe<R: Repository>(
     }
 }
 
-fn refused(error: &dyn Error) -> Unfit {
-    Unfit::Trust(error.to_string())
+fn refused<E: Error>(error: &RefreshError<E>) -> Unfit {
+    match error {
+        RefreshError::Refused(error) => Unfit::Trust(error.to_string()),
+        RefreshError::Repository(error) => Unfit::Unread(error.to_string()),
+    }
 }
 
 impl Believed {

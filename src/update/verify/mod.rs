@@ -3,7 +3,8 @@
 //! ```text
 //! update.sock ─> serve ─> judge (trust, manifest) ─> Verdict
 //!                    └──> install: chunks, each checked ─> link ─> write
-//! clock ───────> watch ─> schedule ─> fetch, install, restart
+//! clock ───────> watch ─> schedule ─> online: check, install ─> remote ─> fetch
+//!                                └──> restart
 //! ```
 //!
 //! Start at [`judge`], which says what an update is worth; it is pure, like [`schedule`].
@@ -11,6 +12,8 @@
 pub mod install;
 pub mod judge;
 pub mod link;
+mod online;
+pub mod remote;
 pub mod schedule;
 pub mod serve;
 pub mod source;

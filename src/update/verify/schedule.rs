@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::control::update::{Automatic, Settings, When, Window};
 use crate::domain::Stamp;
 use crate::domain::limits::{
-    UPDATE_CHECK_EVERY, UPDATE_RESTART_NOTICE, UPDATE_WINDOW, UPDATE_WINDOWS_AHEAD_MAX,
+    UPDATE_CHECK_AGAIN_AFTER, UPDATE_CHECK_EVERY, UPDATE_RESTART_NOTICE, UPDATE_WINDOW,
+    UPDATE_WINDOWS_AHEAD_MAX,
 };
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
@@ -44,9 +45,16 @@ pub fn restart_at(when: Option<When>, settings: &Settings, now: Stamp) -> Option
     }
 }
 
-/// Whether the source is to be asked now, `since` the last time.
-pub fn is_check_due(settings: &Settings, since: Option<Duration>) -> bool {
-    let late = since.is_none_or(|since| since >= UPDATE_CHECK_EVERY);
+/// Whether the source is to be asked now; how long ago it was asked last, and whether that failed.
+pub fn is_check_due(settings: &Settings, asked: Option<(Duration, bool)>) -> bool {
+    let late = asked.is_none_or(|(since, failed)| {
+        let every = if failed {
+            UPDATE_CHECK_AGAIN_AFTER
+        } else {
+            UPDATE_CHECK_EVERY
+        };
+        since >= every
+    });
     settings.automatic != Automatic::Off && late
 }
 
@@ -108,11 +116,14 @@ mod tests {
     }
 
     #[test]
-    fn the_source_is_asked_once_a_day_unless_that_is_off() {
+    fn the_source_is_asked_once_a_day_sooner_after_trouble_unless_that_is_off() {
         let mut settings = Settings::default();
         assert!(is_check_due(&settings, None));
-        assert!(!is_check_due(&settings, Some(UPDATE_CHECK_EVERY / 2)));
-        assert!(is_check_due(&settings, Some(UPDATE_CHECK_EVERY)));
+        let due = |since, failed| is_check_due(&settings, Some((since, failed)));
+        assert!(!due(UPDATE_CHECK_EVERY / 2, false));
+        assert!(due(UPDATE_CHECK_EVERY, false));
+        assert!(!due(UPDATE_CHECK_AGAIN_AFTER / 2, true));
+        assert!(due(UPDATE_CHECK_AGAIN_AFTER, true));
         settings.automatic = Automatic::Off;
         assert!(!is_check_due(&settings, None));
     }

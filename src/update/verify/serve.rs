@@ -10,6 +10,8 @@ use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use super::install::{InstallError, Stream, install};
 use super::judge::{Judged, Situation, Unfit, believe};
 use super::link::{Conversation, Link, LinkError};
+use super::online::Asked;
+use super::remote::{Fetcher, RemoteError};
 use super::schedule;
 use super::source::{Bundle, MANIFEST};
 use crate::control::machine::notice;
@@ -18,8 +20,10 @@ use crate::control::update::{
     When, Who,
 };
 use crate::control::wire::{self, WireError};
-use crate::domain::Stamp;
-use crate::domain::limits::{UPDATE_CONNECTIONS_MAX, UPDATE_SUBMIT_STALL_MAX};
+use crate::domain::limits::{
+    UPDATE_CONNECTIONS_MAX, UPDATE_SOURCE_BYTES_MAX, UPDATE_SUBMIT_STALL_MAX,
+};
+use crate::domain::{Stamp, Text};
 use crate::update::bundle::{self, BundleError, Header, Metadata};
 use crate::update::trust::TrustedSet;
 use crate::update::wire::{Order, Told};
@@ -36,6 +40,9 @@ pub enum Refusal {
     /// Not a file of ours.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// The source of versions.
+    #[error("the source cannot be read: {0}")]
+    Remote(#[from] RemoteError),
     /// Not believed, or not for this appliance.
     #[error("this update is not installed: {0}")]
     Unfit(#[from] Unfit),
@@ -46,52 +53,74 @@ pub enum Refusal {
     #[error("{0}")]
     Judged(String),
     /// One after the other.
-    #[error("another update is being installed; wait until it is done")]
+    #[error("another update is being looked for or installed; wait until that is done")]
     Busy,
+}
+
+/// What an appliance begins with that never saw an update.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// Whom it believes: `root.json`.
+    pub root: Vec<u8>,
+    /// Where its maker's versions are.
+    pub source: Option<Text<UPDATE_SOURCE_BYTES_MAX>>,
 }
 
 /// The head.
 pub struct Head {
-    link: Link,
-    /// What an appliance begins with that never saw an update.
+    pub(super) link: Link,
+    /// Whoever asks the source.
+    pub fetcher: Fetcher,
     first_root: Vec<u8>,
+    pub(super) source: Option<Text<UPDATE_SOURCE_BYTES_MAX>>,
     shared: Mutex<Shared>,
-    /// Held while something is installed.
-    installing: Mutex<()>,
+    /// Held while something is looked for or installed: what is trusted afterwards follows from
+    /// what was trusted before.
+    one: Mutex<()>,
 }
 
 /// What everybody may know.
-struct Shared {
+pub(super) struct Shared {
     /// What goes on here; the hands know the rest.
-    phase: Phase,
+    pub(super) phase: Phase,
     /// As last told.
     told: Option<Told>,
     root_version: u64,
-    offer: Option<Offer>,
-    checked: Option<Checked>,
+    pub(super) offer: Option<Offer>,
+    pub(super) checked: Option<Checked>,
+    /// The same by a clock that nobody sets.
+    pub(super) asked: Option<Asked>,
     /// What somebody decided about the version that is ready, and when that is.
     decided: Option<(Who, Option<Stamp>)>,
 }
 
 impl Head {
     /// With hands at the other end of `link`.
-    pub fn new(link: Link, first_root: Vec<u8>) -> Self {
+    pub fn new(link: Link, origin: Origin) -> Self {
         Self {
             link,
-            first_root,
+            fetcher: Fetcher::default(),
+            first_root: origin.root,
+            source: origin.source,
             shared: Mutex::new(Shared {
                 phase: Phase::Idle,
                 told: None,
                 root_version: 0,
                 offer: None,
                 checked: None,
+                asked: None,
                 decided: None,
             }),
-            installing: Mutex::new(()),
+            one: Mutex::new(()),
         }
     }
 
-    fn shared(&self) -> MutexGuard<'_, Shared> {
+    /// Nobody else looks for or installs anything meanwhile.
+    pub(super) fn alone(&self) -> Result<MutexGuard<'_, ()>, Refusal> {
+        self.one.try_lock().map_err(|_| Refusal::Busy)
+    }
+
+    pub(super) fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().expect("nobody panics holding it")
     }
 
@@ -115,10 +144,13 @@ impl Head {
         };
         Ok(Status {
             phase,
-            offer: shared.offer.clone(),
+            offer: shared
+                .offer
+                .clone()
+                .filter(|offer| offer.sequence > told.running.sequence),
             checked: shared.checked.clone(),
             settings: told.settings.clone(),
-            source: told.settings.source.clone(),
+            source: told.settings.source.clone().or(self.source.clone()),
             history: told.history.clone(),
             root_version: shared.root_version,
             security_epoch: told.security_epoch,
@@ -126,8 +158,20 @@ impl Head {
         })
     }
 
+    /// The hands, unless they are busy for longer than anybody wants to wait.
+    fn hands(&self) -> Result<Conversation<'_>, Refusal> {
+        let is_busy = matches!(
+            self.shared().phase,
+            Phase::Writing { .. } | Phase::ReadingBack { .. }
+        );
+        if is_busy {
+            return Err(Refusal::Busy);
+        }
+        Ok(self.link.take())
+    }
+
     /// What the hands know, and what is trusted.
-    fn ask(&self, hands: &mut Conversation<'_>) -> Result<(Told, TrustedSet), Refusal> {
+    pub(super) fn ask(&self, hands: &mut Conversation<'_>) -> Result<(Told, TrustedSet), Refusal> {
         let (told, set) = hands.tell()?;
         let set = set.unwrap_or_else(|| TrustedSet::of_root(self.first_root.clone()));
         let mut shared = self.shared();
@@ -146,7 +190,7 @@ impl Head {
 
     /// What a file is worth, and what is to be kept as trusted if it is installed, or was meant to be.
     fn judge(&self, metadata: Metadata) -> Result<(Result<Judged, Unfit>, TrustedSet), Refusal> {
-        let (told, kept) = self.ask(&mut self.link.take())?;
+        let (told, kept) = self.ask(&mut self.hands()?)?;
         let mut newest = kept.clone();
         let situation = Situation {
             told: &told,
@@ -176,8 +220,7 @@ impl Head {
 
     /// Installs a file.
     fn install(&self, who: &Who, accept: Accept, from: &mut impl Read) -> Result<(), Refusal> {
-        let one = self.installing.try_lock();
-        let _one = one.map_err(|_| Refusal::Busy)?;
+        let _one = self.alone()?;
         let judged = self
             .approve(accept, from)
             .inspect_err(|refusal| self.note_refused(who, refusal))?;
@@ -191,7 +234,7 @@ impl Head {
 
     /// Somebody says when the version that is ready is started.
     fn decide(&self, who: Who, when: When) -> Result<(), Refusal> {
-        let (told, _) = self.ask(&mut self.link.take())?;
+        let (told, _) = self.ask(&mut self.hands()?)?;
         if !matches!(told.phase, Phase::Ready { .. }) {
             return Err(Refusal::Judged("No version is ready to be started.".into()));
         }
@@ -201,7 +244,12 @@ impl Head {
     }
 
     fn set(&self, who: Who, settings: Settings) -> Result<(), Refusal> {
-        let mut hands = self.link.take();
+        let source = settings.source.as_deref();
+        if source.is_some_and(|source| !source.starts_with("https://")) {
+            let why = "The address of a source of versions begins with https://.";
+            return Err(Refusal::Judged(why.into()));
+        }
+        let mut hands = self.hands()?;
         hands.order(&Order::KeepSettings { settings })?;
         let (told, _) = self.ask(&mut hands)?;
         // What was decided before went by the old settings.
@@ -278,8 +326,13 @@ impl Head {
                 self.decide(who, when)?;
                 Ok(Reply::Done)
             }
-            Request::Check { .. } | Request::InstallOffered { .. } => {
-                Err(Refusal::Judged("No source of versions is set.".into()))
+            Request::Check { .. } => {
+                self.check()?;
+                Ok(Reply::Done)
+            }
+            Request::InstallOffered { who } => {
+                self.install_offered(&who)?;
+                Ok(Reply::Done)
             }
         }
     }
@@ -338,7 +391,7 @@ impl Shared {
 }
 
 /// Whether it is installed, now that people confirmed what they confirmed.
-fn check(judged: Judged, accept: Accept) -> Result<Judged, Refusal> {
+pub(super) fn check(judged: Judged, accept: Accept) -> Result<Judged, Refusal> {
     let verdict = &judged.verdict;
     if let Some(why) = &verdict.refused {
         return Err(Refusal::Judged(why.to_string()));
@@ -375,7 +428,7 @@ fn read_metadata(from: &mut impl Read) -> Result<Metadata, Refusal> {
     Ok(Metadata::decode(header, &metadata)?)
 }
 
-fn now() -> Stamp {
+pub(super) fn now() -> Stamp {
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
     Stamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

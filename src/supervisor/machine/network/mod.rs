@@ -57,6 +57,9 @@ pub(super) fn settings(places: &Places) -> Network {
     })
 }
 
+/// What names are resolved by.
+const NAMES: &str = "run/names";
+
 /// Keeps `settings` for later starts.
 pub(super) fn keep(places: &Places, settings: &Network) -> io::Result<()> {
     let text = toml::to_string(settings).map_err(io::Error::other)?;
@@ -108,6 +111,10 @@ impl Configured {
 impl Task {
     /// Never returns; the network stays as it is when this is dropped, except for DHCP.
     pub(super) async fn run(mut self) {
+        // Whoever resolves names may look into it before there are any.
+        if let Err(error) = fs::create_dir_all(self.places.path(NAMES)) {
+            note(&format!("names cannot be resolved: {error}"));
+        }
         let mut configured = Configured::default();
         let lo = Step::Ip(
             ["link", "set", "dev", "lo", "up"]
@@ -320,9 +327,10 @@ impl Task {
         });
     }
 
-    /// The image's `/etc/resolv.conf` points there.
+    /// The image's `/etc/resolv.conf` points there. In a folder of its own, which may be shown to
+    /// those who may see nothing else.
     fn write_resolv_conf(&self, facts: &NetworkFacts) -> io::Result<()> {
-        let path = self.places.path("run/resolv.conf");
+        let path = self.places.path(NAMES).join("resolv.conf");
         let new = path.with_extension("new");
         fs::write(&new, plan::resolv_conf(&facts.dns))?;
         fs::rename(new, path)
