@@ -54,6 +54,7 @@ fn is_killed(part: &str) {
 fn starting_a_program_ends_the_one_that_tries() {
     is_killed("relay starts a program");
     is_killed("web starts a program");
+    is_killed("fetcher starts a program");
 }
 
 #[test]
@@ -65,6 +66,11 @@ fn becoming_another_program_ends_the_one_that_tries() {
 fn no_port_is_opened_and_nobody_is_dialled() {
     succeeds("relay opens a port");
     succeeds("web opens a port");
+}
+
+#[test]
+fn the_fetcher_dials_by_name_and_has_no_files_and_no_port() {
+    succeeds("fetcher dials");
 }
 
 #[test]
@@ -154,6 +160,9 @@ fn inside() {
     if part == "relay accepts" {
         return accepts(&ours);
     }
+    if part == "fetcher dials" {
+        return dials(&folder);
+    }
     let sandbox = locked_in(&part, &ours);
     match part.split_once(' ').unwrap().1 {
         "starts a program" => drop(Command::new("/bin/true").status()),
@@ -195,10 +204,13 @@ fn inside() {
 
 fn locked_in(part: &str, ours: &Path) -> Report {
     let write = vec![ours.to_owned()];
-    let profile = if part.starts_with("relay") {
-        Profile::relay(vec![], write)
-    } else {
-        Profile::web(vec![], write)
+    let profile = match part.split(' ').next() {
+        Some("relay") => Profile::relay(vec![], write),
+        Some("fetcher") => {
+            let resolver = ["/etc/hosts", "/etc/nsswitch.conf"].map(PathBuf::from);
+            Profile::update_fetcher(resolver.into())
+        }
+        _ => Profile::web(vec![], write),
     };
     let report = lock_in(&profile).unwrap();
     assert!(report.seccomp);
@@ -215,6 +227,21 @@ fn accepts(ours: &Path) {
     accepted.set_nonblocking(true).unwrap();
     accepted.write_all(b"hello").unwrap();
     drop(dialled);
+}
+
+fn dials(folder: &Path) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let sandbox = locked_in("fetcher dials", folder);
+    let dialled = std::thread::spawn(move || TcpStream::connect(("localhost", port)));
+    dialled.join().unwrap().unwrap();
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap_err();
+    UnixListener::bind(folder.join("socket")).unwrap_err();
+    if sandbox.landlock {
+        std::fs::read(folder.join("theirs")).unwrap_err();
+        std::fs::write(folder.join("ours/file"), "kept").unwrap_err();
+        std::fs::read("/etc/passwd").unwrap_err();
+    }
 }
 
 fn talks() {
