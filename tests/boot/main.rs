@@ -6,10 +6,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../update/server.rs"]
+mod server;
 mod support;
 
 mod contents;
 mod fallback;
+mod fetch;
 mod formats;
 mod hardware;
 mod installer;

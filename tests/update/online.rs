@@ -22,7 +22,7 @@ fn all() -> (Vendor, Server, Appliance) {
     let appliance = Appliance::new(&vendor);
     appliance.fetches_from(&server);
     let settings = Settings {
-        source: Some(Text::try_from(server.address.as_str()).unwrap()),
+        source: Some(Text::try_from(&*server.address("localhost")).unwrap()),
         ..Settings::default()
     };
     let who = Who::default();

@@ -11,6 +11,9 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
+/// This machine, for a virtual one on it.
+pub const FROM_A_GUEST: &str = "10.0.2.2";
+
 /// What goes wrong; nothing unless somebody says so.
 #[derive(Default)]
 pub struct Trouble {
@@ -31,7 +34,7 @@ pub struct Asked {
 }
 
 pub struct Server {
-    pub address: String,
+    port: u16,
     /// DER.
     pub certificate: Vec<u8>,
     shared: Arc<Shared>,
@@ -47,7 +50,8 @@ impl Server {
     /// Serves `folder` until the test ends.
     pub fn new(folder: PathBuf) -> Self {
         let key = rcgen::KeyPair::generate().unwrap();
-        let parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let names = ["localhost", FROM_A_GUEST].map(str::to_owned);
+        let parameters = rcgen::CertificateParams::new(names).unwrap();
         let certificate = parameters.self_signed(&key).unwrap().der().to_vec();
         let config =
             ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -61,10 +65,7 @@ impl Server {
                 .unwrap();
         let config = Arc::new(config);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!(
-            "https://localhost:{}",
-            listener.local_addr().unwrap().port()
-        );
+        let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
             folder,
             trouble: Mutex::default(),
@@ -80,10 +81,15 @@ impl Server {
             }
         });
         Self {
-            address,
+            port,
             certificate,
             shared,
         }
+    }
+
+    /// As `host` it is called: `localhost`, or [`FROM_A_GUEST`].
+    pub fn address(&self, host: &str) -> String {
+        format!("https://{host}:{}", self.port)
     }
 
     pub fn trouble(&self) -> MutexGuard<'_, Trouble> {

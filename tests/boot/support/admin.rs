@@ -100,14 +100,16 @@ impl Admin {
         serde_json::from_str(&run(curl.arg(update))).unwrap()
     }
 
+    /// Gives an order on the page about updates.
+    pub fn order(&self, machine: &Machine<'_>, order: &str, fields: &[(&str, &str)]) {
+        let csrf = self.csrf(machine);
+        let fields = [&[("csrf", &*csrf)], fields].concat();
+        self.post(machine, &format!("/login/updates/{order}"), &fields);
+    }
+
     /// Starts the version that is ready.
     pub fn restart(&self, machine: &Machine<'_>) {
-        let csrf = self.csrf(machine);
-        self.post(
-            machine,
-            "/login/updates/restart",
-            &[("csrf", &csrf), ("when", "now")],
-        );
+        self.order(machine, "restart", &[("when", "now")]);
     }
 
     /// Waits until the page says this of `field`.

@@ -35,6 +35,12 @@ impl Image {
         image
     }
 
+    /// Another one.
+    pub fn of(folder: &Path) -> Self {
+        let folder = folder.to_owned();
+        Self { folder }
+    }
+
     /// For a disk.
     pub fn disk(&self) -> PathBuf {
         self.file("appliance.img")

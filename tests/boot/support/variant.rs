@@ -54,9 +54,7 @@ impl Variant {
             .env("JUMPGATE_BACKEND", image.release("backend"))
             .env("JUMPGATE_KEYS", Image::keys());
         run(&mut compose);
-        for name in ["appliance.img", "installer.img"] {
-            fs::remove_file(folder.path().join(name)).unwrap();
-        }
+        fs::remove_file(folder.path().join("installer.img")).unwrap();
         let version = format!("{}.newer", image.release("version"));
         let facts = [
             ("version", version),
@@ -71,8 +69,18 @@ impl Variant {
         Self { folder }
     }
 
+    /// To be flashed.
+    pub fn image(&self) -> Image {
+        Image::of(self.folder.path())
+    }
+
     /// The update file that brings it.
     pub fn update(&self) -> PathBuf {
+        self.update_into(&self.folder.path().join("repository"))
+    }
+
+    /// The same, and what a server offers it from.
+    pub fn update_into(&self, repository: &Path) -> PathBuf {
         let file = self.folder.path().join("version.update");
         let mut sign = Command::new(top().join("scripts/sign-update"));
         sign.args(["--model", "b200", "--image"])
@@ -80,7 +88,7 @@ impl Variant {
             .arg("--keys")
             .arg(Image::keys())
             .arg("--repository")
-            .arg(self.folder.path().join("repository"))
+            .arg(repository)
             .arg("--output")
             .arg(&file);
         run(&mut sign);
