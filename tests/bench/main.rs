@@ -5,6 +5,7 @@
 //!                         ├─ chat       representative to customer
 //!                         ├─ terminal   Ctrl-C in the middle of output, the relay's memory
 //!                         ├─ download   the customer client
+//!                         ├─ update     the update agent's write phase and memory
 //!                         └─ image      the firmware image, with --image
 //!                             each gives rows ─> a table, and JSON
 //! ```
@@ -18,6 +19,9 @@
     reason = "the parts taken from the two folders of tests each bring ports and TLS"
 )]
 
+#[path = "../update/appliance.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod appliance;
 mod bare;
 #[path = "../boot/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the tests use more of it")]
@@ -26,11 +30,18 @@ mod chat;
 mod download;
 mod image;
 mod row;
+#[path = "../update/server.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod server;
 mod start;
 #[path = "../scenario/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the stories use more of it")]
 mod support;
 mod terminal;
+mod update;
+#[path = "../update/vendor.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod vendor;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -52,6 +63,9 @@ struct Arguments {
     /// Only the firmware image: how it is made, how it boots
     #[arg(long)]
     image: bool,
+    /// Be the update agent of the appliance in this folder
+    #[arg(long, value_name = "DIR", hide = true)]
+    agent: Option<PathBuf>,
     /// Where the programs are; beside this one's folder unless given
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
@@ -78,6 +92,10 @@ impl Bench {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(folder) = &arguments.agent {
+        update::be_the_agent(folder);
+        return ExitCode::SUCCESS;
+    }
     let own = std::env::current_exe().unwrap();
     let beside = own.parent().and_then(Path::parent).unwrap().to_owned();
     let bench = Bench {
@@ -93,6 +111,7 @@ async fn main() -> ExitCode {
         rows.extend(chat::measure(&bench).await);
         rows.extend(terminal::measure(&bench).await);
         rows.extend(download::measure(&bench).await);
+        rows.extend(update::measure(&bench));
     }
     print!("{}", row::table(&rows));
     if let Some(path) = arguments.json {

@@ -3,9 +3,9 @@
 use std::fs;
 use std::net::IpAddr;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use jumpgate::boot::{Environment, Slot, System};
@@ -24,7 +24,7 @@ use jumpgate::update::write::facts::Machine;
 use jumpgate::update::write::serve::{Others, Writer};
 
 use crate::server::Server;
-use crate::vendor::{Vendor, Version, folder, verity};
+use crate::vendor::{Vendor, Version, folder};
 
 /// The version that runs.
 pub const RUNNING: u32 = 5;
@@ -42,31 +42,7 @@ pub struct Appliance {
 impl Appliance {
     pub fn new(vendor: &Vendor) -> Self {
         let folder = folder();
-        let place = |name: &str| folder.path().join(name);
-        for name in [
-            "esp/jumpgate/a",
-            "esp/jumpgate/b",
-            "esp/jumpgate/r",
-            "disk",
-            "state",
-        ] {
-            fs::create_dir_all(place(name)).unwrap();
-        }
-        for name in ["a", "b"] {
-            fs::write(place("disk").join(name), vec![0; PARTITION]).unwrap();
-        }
-        fs::write(place("boot"), "11111111-1111-1111-1111-111111111111\n").unwrap();
-        fs::write(place("esp/jumpgate/a/good"), "").unwrap();
-        describe(&place("esp/jumpgate/a/slot.cfg"), &Version::new(RUNNING));
-        let mut environment = Environment::default();
-        environment.set("a_good", "1").unwrap();
-        fs::write(place("esp/jumpgate/env"), environment.encode().unwrap()).unwrap();
-        fs::write(
-            place("esp/jumpgate/spare"),
-            Environment::default().encode().unwrap(),
-        )
-        .unwrap();
-        write_facts(folder.path(), System::A, Health::Good);
+        lay_out(folder.path(), PARTITION);
         Self::started(folder, vendor)
     }
 
@@ -97,39 +73,9 @@ impl Appliance {
     }
 
     fn started(folder: tempfile::TempDir, vendor: &Vendor) -> Self {
-        let place = |name: &str| folder.path().join(name);
-        let machine = Machine {
-            facts: place("machine.json"),
-            partitions: place("disk"),
-            esp: Esp {
-                device: None,
-                at: place("esp"),
-                turn: place("turn"),
-            },
-            last_words: place("last-words"),
-            boot: place("boot"),
-            said: std::cell::RefCell::default(),
-        };
         let (told, audit) = channel();
-        let (state, socket) = (place("state"), place("update.sock"));
-        let (head, hands) = UnixStream::pair().unwrap();
-        thread::spawn(move || {
-            let others = Box::new(Programs { told });
-            let mut writer = Writer::new(machine, &state, others);
-            hands.set_nonblocking(true).unwrap();
-            tokio_uring::start(async {
-                let socket = tokio_uring::net::UnixStream::from_std(hands);
-                writer.serve(&socket).await
-            })
-        });
-        let listener = UnixListener::bind(&socket).unwrap();
-        let origin = Origin {
-            root: vendor.first_root(),
-            source: None,
-        };
-        let head = Arc::new(Head::new(Link::new(head), origin));
-        let serving = head.clone();
-        thread::spawn(move || serving.serve(&listener, |_| true));
+        let head = serve(folder.path(), vendor.first_root(), told);
+        let socket = folder.path().join("update.sock");
         Self {
             folder,
             socket,
@@ -165,7 +111,7 @@ impl Appliance {
     }
 
     /// Where its agent listens.
-    pub fn socket(&self) -> &std::path::Path {
+    pub fn socket(&self) -> &Path {
         &self.socket
     }
 
@@ -250,9 +196,72 @@ impl Appliance {
     }
 }
 
+/// The disk of an appliance on which version [`RUNNING`] runs in slot A. Partitions of `bytes`.
+pub fn lay_out(folder: &Path, bytes: usize) {
+    let place = |name: &str| folder.join(name);
+    for name in [
+        "esp/jumpgate/a",
+        "esp/jumpgate/b",
+        "esp/jumpgate/r",
+        "disk",
+        "state",
+    ] {
+        fs::create_dir_all(place(name)).unwrap();
+    }
+    for name in ["a", "b"] {
+        fs::write(place("disk").join(name), vec![0; bytes]).unwrap();
+    }
+    fs::write(place("boot"), "11111111-1111-1111-1111-111111111111\n").unwrap();
+    fs::write(place("esp/jumpgate/a/good"), "").unwrap();
+    describe(&place("esp/jumpgate/a/slot.cfg"), &Version::new(RUNNING));
+    let mut environment = Environment::default();
+    environment.set("a_good", "1").unwrap();
+    fs::write(place("esp/jumpgate/env"), environment.encode().unwrap()).unwrap();
+    fs::write(
+        place("esp/jumpgate/spare"),
+        Environment::default().encode().unwrap(),
+    )
+    .unwrap();
+    write_facts(folder, System::A, Health::Good);
+}
+
+/// Starts the agent of an appliance that was laid out in `folder`.
+pub fn serve(folder: &Path, root: Vec<u8>, told: Sender<Happened>) -> Arc<Head> {
+    let place = |name: &str| folder.join(name);
+    let machine = Machine {
+        facts: place("machine.json"),
+        partitions: place("disk"),
+        esp: Esp {
+            device: None,
+            at: place("esp"),
+            turn: place("turn"),
+        },
+        last_words: place("last-words"),
+        boot: place("boot"),
+        said: std::cell::RefCell::default(),
+    };
+    let state = place("state");
+    let (head, hands) = UnixStream::pair().unwrap();
+    thread::spawn(move || {
+        let others = Box::new(Programs { told });
+        let mut writer = Writer::new(machine, &state, others);
+        hands.set_nonblocking(true).unwrap();
+        tokio_uring::start(async {
+            let socket = tokio_uring::net::UnixStream::from_std(hands);
+            writer.serve(&socket).await
+        })
+    });
+    let listener = UnixListener::bind(place("update.sock")).unwrap();
+    let origin = Origin { root, source: None };
+    let head = Arc::new(Head::new(Link::new(head), origin));
+    let serving = head.clone();
+    thread::spawn(move || serving.serve(&listener, |_| true));
+    head
+}
+
 /// The programs beside the agent.
 struct Programs {
-    told: std::sync::mpsc::Sender<Happened>,
+    told: Sender<Happened>,
 }
 
 impl Others for Programs {
@@ -270,19 +279,19 @@ impl Others for Programs {
     }
 }
 
-pub fn describe(path: &std::path::Path, version: &Version) {
+pub fn describe(path: &Path, version: &Version) {
     let text = format!(
         "set slot_version=0.{0}.0\nset slot_built=1764000000\nset slot_sequence={0}\nset slot_epoch=1\n\
          set slot_root={1}\nset slot_salt=00ff\nset slot_blocks={2}\nset slot_channel=development\n\
          set slot_profile=hardware\n",
         version.sequence,
         "ab".repeat(32),
-        verity().blocks
+        version.blocks
     );
     fs::write(path, text).unwrap();
 }
 
-fn write_facts(folder: &std::path::Path, system: System, health: Health) {
+fn write_facts(folder: &Path, system: System, health: Health) {
     let facts = serde_json::to_vec(&facts(Slot::System(system), health)).unwrap();
     fs::write(folder.join("machine.json"), facts).unwrap();
 }

@@ -26,6 +26,8 @@ pub struct Version {
     pub line: &'static str,
     /// What its files are filled with.
     pub fill: u8,
+    /// Of its root's file system.
+    pub blocks: u64,
 }
 
 impl Version {
@@ -37,6 +39,15 @@ impl Version {
             channel: "development",
             line: "stable",
             fill: u8::try_from(sequence % 251).unwrap(),
+            blocks: BLOCKS,
+        }
+    }
+
+    pub fn verity(&self) -> Verity {
+        Verity {
+            root: "ab".repeat(32).parse().unwrap(),
+            salt: "00ff".parse().unwrap(),
+            blocks: self.blocks,
         }
     }
 
@@ -58,14 +69,6 @@ pub fn folder() -> tempfile::TempDir {
         std::env::temp_dir()
     };
     tempfile::tempdir_in(place).unwrap()
-}
-
-pub fn verity() -> Verity {
-    Verity {
-        root: "ab".repeat(32).parse().unwrap(),
-        salt: "00ff".parse().unwrap(),
-        blocks: BLOCKS,
-    }
 }
 
 impl Vendor {
@@ -138,21 +141,21 @@ impl Vendor {
 /// What a slot holds, as the image's scripts leave it.
 fn write_slot(slot: &Path, version: &Version) {
     fs::create_dir_all(slot).unwrap();
-    let verity = verity();
-    let root = vec![version.fill; usize::try_from(verity.bytes()).unwrap()];
+    let root = vec![version.fill; usize::try_from(version.verity().bytes()).unwrap()];
     fs::write(slot.join("root.img"), root).unwrap();
     for (name, bytes) in [("initramfs", 3_000_000), ("kernel", 1_500)] {
         fs::write(slot.join(name), vec![version.fill ^ 0xff; bytes]).unwrap();
     }
     let description = format!(
         "set slot_version=0.{0}.0\nset slot_built=1764000000\nset slot_sequence={0}\nset slot_epoch={1}\n\
-         set slot_root={2}\nset slot_salt=00ff\nset slot_blocks={BLOCKS}\nset slot_channel={3}\n\
+         set slot_root={2}\nset slot_salt=00ff\nset slot_blocks={5}\nset slot_channel={3}\n\
          set slot_profile={4}\n",
         version.sequence,
         version.epoch,
         "ab".repeat(32),
         version.channel,
-        version.profile()
+        version.profile(),
+        version.blocks
     );
     fs::write(slot.join("slot.cfg"), description).unwrap();
     for name in ["initramfs.sig", "kernel.sig", "slot.cfg.sig"] {
