@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Bench;
-use super::booted::{BOOT, Disk, Image, Machine, Setup, image::top, page};
+use super::booted::{Admin, BOOT, Disk, Image, Machine, Setup, Variant, image::top, page};
 use super::row::Row;
 
 /// Composes unless `JUMPGATE_IMAGE` names an image, then boots a few times without virtualisation.
@@ -33,7 +33,42 @@ pub fn measure(bench: &Bench) -> Vec<Row> {
         ),
         Row::below("image: memory in use", "MiB", best.memory_mib, 128.0),
     ]);
+    update();
     rows
+}
+
+/// Prints how long a whole update takes, and for how long of it no page is served: most of that is
+/// the emulated machine's start, for which there is a limit above.
+fn update() {
+    let newer = Variant::new(&Image::under_test(), 1, |_| {});
+    let file = newer.update();
+    let disk = Disk::flashed(&Image::under_test());
+    let mut machine = Machine::start(&disk, &Setup::default());
+    let admin = Admin::set_up(&mut machine);
+    machine.shows("Serving. ");
+    admin.sees(&machine, BOOT, |status| {
+        status["blocked"].is_null() && status["phase"].is_object()
+    });
+    let began = Instant::now();
+    let heard = admin.install(&machine, &file);
+    assert_eq!(heard["done"], true, "{heard}");
+    let ready = began.elapsed().as_secs_f64();
+    admin.restart(&machine);
+    let mut last = Instant::now();
+    while page::get(machine.https(), "/").is_some_and(|(status, _)| status == 200) {
+        last = Instant::now();
+    }
+    first_page(machine.https());
+    let (outage, served) = (last.elapsed().as_secs_f64(), began.elapsed().as_secs_f64());
+    let status = admin.sees(&machine, BOOT, |status| {
+        status["history"][0]["what"] == "proved"
+    });
+    assert_eq!(status["phase"]["phase"], "idle", "{status:#}");
+    eprintln!(
+        "update: uploaded, written and read back {ready:.1} s, served by the new version {served:.1} s, \
+         proved {:.1} s; no page for {outage:.1} s",
+        began.elapsed().as_secs_f64()
+    );
 }
 
 /// With its programs built and packages there, as `scripts/bench` leaves them.

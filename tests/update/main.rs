@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod appliance;
+mod clock;
 mod command_line;
 mod hostile;
 mod install;
