@@ -52,7 +52,7 @@ pub fn verify(paths: &Paths) -> Result<(), Failure> {
     let host = head.clone();
     thread::spawn(move || {
         host.fetcher
-            .welcome(&fetchers, |user| [0, FETCH].contains(&user))
+            .welcome(&fetchers, |user| [0, FETCH].contains(&user));
     });
     ready::announce(&Ready::default())?;
     head.serve(&listener, |user| [0, WEB].contains(&user));

@@ -185,7 +185,7 @@ fn a_second_update_while_one_comes_in_is_refused() {
     let why = appliance.install(&file, NOTHING).unwrap_err();
     assert_eq!(
         why,
-        "another update is being installed; wait until it is done"
+        "another update is being looked for or installed; wait until that is done"
     );
     first.write_all(&file[half..]).unwrap();
     assert!(matches!(wire::read(&mut first).unwrap(), Some(Reply::Done)));

@@ -12,7 +12,7 @@ use jumpgate::domain::limits::CHUNK_BYTES;
 
 use crate::appliance::Appliance;
 use crate::install::holds;
-use crate::server::Server;
+use crate::server::{Lie, Server};
 use crate::vendor::{Vendor, Version, payload_at};
 
 /// A vendor, his server, and an appliance that asks it when it is told to.
@@ -154,7 +154,7 @@ fn nothing_of_a_source_that_lies_is_written() {
     let (vendor, server, appliance) = all();
     vendor.make(&Version::new(6));
     let before = appliance.disk();
-    let lies: [(&str, fn(&str, Vec<u8>) -> Vec<u8>); 6] = [
+    let lies: [(&str, Lie); 6] = [
         ("a changed timestamp", |path, bytes| {
             change(path, bytes, "timestamp.json")
         }),

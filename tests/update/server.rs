@@ -14,6 +14,9 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 /// This machine, for a virtual one on it.
 pub const FROM_A_GUEST: &str = "10.0.2.2";
 
+/// What is sent in the place of a file: its path and bytes, as they are.
+pub type Lie = fn(&str, Vec<u8>) -> Vec<u8>;
+
 /// What goes wrong; nothing unless somebody says so.
 #[derive(Default)]
 pub struct Trouble {
@@ -21,8 +24,8 @@ pub struct Trouble {
     pub breaks: Vec<usize>,
     /// A request for a part is answered with the whole.
     pub knows_no_parts: bool,
-    /// What is sent in the place of a file's bytes.
-    pub instead: Option<fn(&str, Vec<u8>) -> Vec<u8>>,
+    /// Files are not what they should be.
+    pub instead: Option<Lie>,
 }
 
 /// A request for a file: which, from which byte on, and how many bytes were sent.
