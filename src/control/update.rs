@@ -107,8 +107,10 @@ pub enum Way {
     /// `appliancectl`.
     #[default]
     CommandLine,
-    /// A stick in the machine.
+    /// A stick in the machine, chosen at its console.
     Stick,
+    /// The machine's console.
+    Console,
     /// The appliance, by its settings.
     Schedule,
 }

@@ -32,6 +32,7 @@ mod requests;
 mod reset;
 mod room;
 mod starts;
+mod stick;
 mod support;
 mod time_servers;
 mod watchdog;
