@@ -391,3 +391,46 @@ pub enum What {
     /// Settings were changed.
     Set,
 }
+
+/// For `tests/fuzz` and the smoke run below: any bytes end in a message or an error, and what was
+/// understood can be said again.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz(data: &[u8]) {
+    use super::wire;
+    if let Ok(Some(request)) = wire::read::<Request>(&mut &data[..])
+        && let Ok(again) = wire::encode(&request)
+    {
+        wire::read::<Request>(&mut &again[..]).expect("what we write is understood");
+    }
+    if let Ok(Some(reply)) = wire::read::<Reply>(&mut &data[..])
+        && let Ok(again) = wire::encode(&reply)
+    {
+        wire::read::<Reply>(&mut &again[..]).expect("what we write is understood");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::control::wire;
+
+    proptest! {
+        #[test]
+        fn fuzz_smoke(data: Vec<u8>, at: prop::sample::Index, byte: u8, bytes: u64) {
+            fuzz(&data);
+            let request = Request::Install {
+                who: Who::default(),
+                bytes,
+                accept: Accept::default(),
+            };
+            let mut said = wire::encode(&request).unwrap();
+            fuzz(&said);
+            let at = at.index(said.len());
+            said[at] = byte;
+            fuzz(&said);
+            fuzz(&said[..at]);
+        }
+    }
+}
