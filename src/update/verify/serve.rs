@@ -21,6 +21,7 @@ use crate::control::wire::{self, WireError};
 use crate::domain::Stamp;
 use crate::domain::limits::{UPDATE_CONNECTIONS_MAX, UPDATE_SUBMIT_STALL_MAX};
 use crate::update::bundle::{self, BundleError, Header, Metadata};
+use crate::update::now;
 use crate::update::trust::TrustedSet;
 use crate::update::wire::{Order, Told};
 
@@ -373,9 +374,4 @@ fn read_metadata(from: &mut impl Read) -> Result<Metadata, Refusal> {
     let mut metadata = vec![0; header.bytes];
     from.read_exact(&mut metadata)?;
     Ok(Metadata::decode(header, &metadata)?)
-}
-
-fn now() -> Stamp {
-    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-    Stamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
