@@ -421,16 +421,8 @@ pub fn notice(text: &str) -> Notice {
 /// understood can be said again.
 #[cfg(any(test, fuzzing))]
 pub fn fuzz(data: &[u8]) {
-    if let Ok(Some(request)) = wire::read::<Request>(&mut &data[..])
-        && let Ok(again) = wire::encode(&request)
-    {
-        wire::read::<Request>(&mut &again[..]).expect("what we write is understood");
-    }
-    if let Ok(Some(reply)) = wire::read::<Reply>(&mut &data[..])
-        && let Ok(again) = wire::encode(&reply)
-    {
-        wire::read::<Reply>(&mut &again[..]).expect("what we write is understood");
-    }
+    wire::fuzz_message::<Request>(data);
+    wire::fuzz_message::<Reply>(data);
     if let Ok(facts) = serde_json::from_slice::<Facts>(data) {
         let again = serde_json::to_vec(&facts).expect("plain fields always have a JSON form");
         let read: Facts = serde_json::from_slice(&again).expect("what we write is understood");

@@ -396,17 +396,8 @@ pub enum What {
 /// understood can be said again.
 #[cfg(any(test, fuzzing))]
 pub fn fuzz(data: &[u8]) {
-    use super::wire;
-    if let Ok(Some(request)) = wire::read::<Request>(&mut &data[..])
-        && let Ok(again) = wire::encode(&request)
-    {
-        wire::read::<Request>(&mut &again[..]).expect("what we write is understood");
-    }
-    if let Ok(Some(reply)) = wire::read::<Reply>(&mut &data[..])
-        && let Ok(again) = wire::encode(&reply)
-    {
-        wire::read::<Reply>(&mut &again[..]).expect("what we write is understood");
-    }
+    super::wire::fuzz_message::<Request>(data);
+    super::wire::fuzz_message::<Reply>(data);
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(in super::super) const HELP_STICKS: &str =
 /// Of the history, where there is more to show.
 const HISTORY_SHOWN: usize = 3;
 /// Of a progress bar.
-const BAR_COLUMNS: u64 = 50;
+const BAR_COLUMNS: usize = 50;
 
 // ---- what is known ----
 
@@ -133,35 +133,33 @@ fn now(phase: &Phase) -> String {
 
 /// What goes on, how far it is, and how long it takes.
 fn progress(phase: &Phase) -> String {
-    match phase {
-        Phase::Writing {
-            version,
-            bytes,
-            of,
-            millis,
-        } => format!(
-            "{version} is being written into the slot that does not run.\n{}\n{}",
-            bar(*bytes, *of),
-            figures(*bytes, *of, *millis)
-        ),
-        Phase::ReadingBack {
-            version,
-            bytes,
-            of,
-            millis,
-        } => format!(
-            "{version} is being read back and compared.\n{}\n{}",
-            bar(*bytes, *of),
-            figures(*bytes, *of, *millis)
-        ),
-        _ => "It is being looked at, and a backup is made.".to_owned(),
+    let (Phase::Writing {
+        version,
+        bytes,
+        of,
+        millis,
     }
+    | Phase::ReadingBack {
+        version,
+        bytes,
+        of,
+        millis,
+    }) = phase
+    else {
+        return "It is being looked at, and a backup is made.".to_owned();
+    };
+    let does = match phase {
+        Phase::Writing { .. } => "being written into the slot that does not run",
+        _ => "being read back and compared",
+    };
+    let (bar, figures) = (bar(*bytes, *of), figures(*bytes, *of, *millis));
+    format!("{version} is {does}.\n{bar}\n{figures}")
 }
 
 fn bar(bytes: u64, of: u64) -> String {
-    let filled = u128::from(bytes) * u128::from(BAR_COLUMNS) / u128::from(of.max(1));
-    let filled = usize::try_from(filled).unwrap_or(usize::MAX).min(50);
-    format!("[{:-<50}]", "#".repeat(filled))
+    let filled = u128::from(bytes) * BAR_COLUMNS as u128 / u128::from(of.max(1));
+    let filled = usize::try_from(filled).map_or(BAR_COLUMNS, |filled| filled.min(BAR_COLUMNS));
+    format!("[{:-<BAR_COLUMNS$}]", "#".repeat(filled))
 }
 
 // ---- sticks ----
