@@ -67,3 +67,62 @@ impl Worth {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::machine::{Channel, Reply, notice};
+    use super::super::update::{Accept, Expired, Offer};
+    use super::super::wire;
+    use super::*;
+    use crate::domain::limits::NOTES_LINE_CHARS_MAX;
+    use crate::domain::text::label;
+    use crate::domain::{Model, Stamp};
+
+    #[test]
+    fn the_longest_list_fits_a_message_and_is_read_as_it_was_written() {
+        // What JSON takes most bytes for.
+        let long = "\u{1f980}".repeat(200);
+        let role = Text::try_from("r".repeat(16).as_str()).unwrap();
+        let since = Stamp(i64::MIN);
+        let verdict = Verdict {
+            offer: Offer {
+                version: Text::try_from("v".repeat(32).as_str()).unwrap(),
+                sequence: u32::MAX,
+                model: Model::B200,
+                channel: Channel::Development,
+                built: since,
+                notes: "\u{1}".repeat(NOTES_LINE_CHARS_MAX),
+                bytes: u64::MAX,
+                failed_before: false,
+            },
+            needs: Accept::default(),
+            expired: (0..4)
+                .map(|_| Expired {
+                    role: role.clone(),
+                    since,
+                })
+                .collect(),
+            refused: Some(notice(&long)),
+        };
+        let update = StickUpdate {
+            file: StickFile {
+                device: role,
+                name: label(&long),
+            },
+            bytes: u64::MAX,
+            worth: Worth::Judged {
+                verdict: Box::new(verdict),
+            },
+        };
+        let found = Sticks {
+            sticks: (0..STICKS_MAX).map(|_| label(&long)).collect(),
+            updates: (0..STICK_UPDATES_MAX).map(|_| update.clone()).collect(),
+            trouble: Some(notice(&long)),
+        };
+        let said = wire::encode(&Reply::Sticks(Box::new(found.clone()))).unwrap();
+        let Ok(Some(Reply::Sticks(read))) = wire::read(&mut &said[..]) else {
+            panic!("another answer");
+        };
+        assert_eq!(*read, found);
+    }
+}
