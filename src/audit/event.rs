@@ -36,7 +36,7 @@ pub enum Actor {
     },
     /// The appliance by itself.
     Appliance,
-    /// Somebody with a shell on the appliance.
+    /// Somebody at the appliance itself: at its console, or with a shell.
     CommandLine,
     /// Whom only a later version knows; its rows were taken over when the appliance went back.
     #[serde(other)]
@@ -77,7 +77,7 @@ pub enum Event {
         version: Option<Label>,
         /// From which one.
         from: Label,
-        /// By which way it came: `page`, `command_line`, `stick`, `schedule`.
+        /// By which way it came: `page`, `command_line`, `stick`, `console`, `schedule`.
         way: Label,
         /// From where, if somebody signed in.
         address: Option<PeerAddress>,

@@ -6,10 +6,11 @@
 
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
+use crate::domain::Stamp;
 use crate::domain::limits::{TIME_ANSWER_WITHIN, TIME_SERVERS_MAX};
 use crate::domain::network::HostName;
 
@@ -91,10 +92,7 @@ fn ask_one(server: SocketAddr, since: i64) -> io::Result<Offset> {
 }
 
 fn unix_millis() -> i64 {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-    since_1970.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    })
+    Stamp::of(SystemTime::now()).0
 }
 
 fn question(secret: [u8; 8]) -> [u8; PACKET_BYTES] {

@@ -1,7 +1,7 @@
 //! `appliancectl update`: what the page Appliance > Updates does, at the machine.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read as _, Seek as _, Write as _};
+use std::io::{self, IsTerminal as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -14,12 +14,9 @@ use crate::control::UpdateClient;
 use crate::control::update::{
     Accept, Automatic, Phase, Reply, Request, Settings, Status, Verdict, What, When, Who, Window,
 };
+use crate::control::update_client::beginning;
 use crate::control::wire::WireError;
 use crate::domain::Stamp;
-use crate::domain::limits::{BUNDLE_HEADER_BYTES, BUNDLE_METADATA_BYTES_MAX};
-
-/// Where in a file's header the metadata's length is.
-const LENGTH_AT: usize = 16;
 
 /// What came of it.
 #[derive(Debug)]
@@ -198,24 +195,6 @@ impl Agent<'_> {
     }
 }
 
-/// What comes before the payload; of what is no update file, enough to be told so.
-fn beginning(file: &mut File) -> io::Result<Vec<u8>> {
-    let mut begin = Vec::new();
-    file.take(BUNDLE_HEADER_BYTES as u64)
-        .read_to_end(&mut begin)?;
-    if begin.len() < BUNDLE_HEADER_BYTES {
-        return Ok(begin);
-    }
-    let length = begin[LENGTH_AT..]
-        .first_chunk()
-        .expect("52 bytes are there");
-    let length = u32::from_be_bytes(*length);
-    if length as usize <= BUNDLE_METADATA_BYTES_MAX {
-        file.take(length.into()).read_to_end(&mut begin)?;
-    }
-    Ok(begin)
-}
-
 /// Whether everything is confirmed that has to be.
 fn confirmed(verdict: &Verdict, accept: Accept) -> Result<(), CliError> {
     let version = &verdict.offer.version;
@@ -309,7 +288,7 @@ fn words(phase: &Phase) -> String {
 }
 
 /// "12.3 of 48.0 MiB, 8.1 MiB/s, 4 s left".
-fn figures(bytes: u64, of: u64, millis: u64) -> String {
+pub(super) fn figures(bytes: u64, of: u64, millis: u64) -> String {
     // Tenths of a MiB, in integers.
     let mib = |bytes: u64| {
         let tenths = (u128::from(bytes) * 10) >> 20;
@@ -359,7 +338,7 @@ fn rows(status: &Status) -> Vec<(&'static str, String)> {
     rows
 }
 
-fn past(what: What) -> &'static str {
+pub(super) fn past(what: What) -> &'static str {
     match what {
         What::Refused => "stays; an update was refused",
         What::Began => "began to be written",
@@ -389,7 +368,7 @@ fn settings_rows(settings: &Settings) -> Vec<(&'static str, String)> {
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-fn window_words(window: Window) -> String {
+pub(super) fn window_words(window: Window) -> String {
     let day = window.day.and_then(|day| DAYS.get(usize::from(day)));
     let (hour, minute) = (window.minute / 60, window.minute % 60);
     format!("{} {hour:02}:{minute:02} UTC", day.unwrap_or(&"daily"))

@@ -17,6 +17,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::stick::{StickFile, Sticks};
+use super::update::Accept;
 use super::wire::{self, WireError};
 /// Words of the boot loader's, for those who show facts and otherwise know nothing of disks.
 pub use crate::boot::order::State;
@@ -24,7 +26,8 @@ pub use crate::boot::release::{Backend, Channel};
 pub use crate::boot::{Slot, System};
 use crate::domain::limits::{
     ADDRESSES_SHOWN_MAX, BUNDLE_FILES_MAX, CONTROL_BYTES_MAX, INTERFACES_MAX, MACHINE_REPLY_WITHIN,
-    NAME_SERVERS_MAX, NOTICE_BYTES_MAX, SUPPORT_BUNDLE_WITHIN, TIME_SERVERS_MAX,
+    NAME_SERVERS_MAX, NOTICE_BYTES_MAX, STICK_INSTALL_WITHIN, STICK_LIST_WITHIN,
+    SUPPORT_BUNDLE_WITHIN, TIME_SERVERS_MAX, UPDATE_SILENCE_MAX,
 };
 use crate::domain::network::{HostName, InterfaceName, Network};
 use crate::domain::token::Fingerprint;
@@ -55,6 +58,17 @@ pub enum Request {
     ListSupportBundle,
     /// Write it to the stick. Answer: [`Reply::Bundle`]; takes up to [`SUPPORT_BUNDLE_WITHIN`].
     WriteSupportBundle,
+    /// Which updates are on USB sticks, and what each is worth. Answer: [`Reply::Sticks`]; takes up
+    /// to [`STICK_LIST_WITHIN`].
+    ListSticks,
+    /// Install one of them. Answer: [`Reply::Done`] when it is ready to be started; how far it is
+    /// says the update agent ([`super::update::Status`]).
+    InstallFromStick {
+        /// Which.
+        file: StickFile,
+        /// What the person at the console was told about it.
+        accept: Accept,
+    },
     /// Forget everything: accounts, keys, certificates, recordings, logs, network settings.
     /// Answer: [`Reply::Done`], then the machine restarts and wipes its disk.
     FactoryReset,
@@ -91,6 +105,8 @@ pub enum Reply {
     },
     /// To [`Request::ListSupportBundle`] and [`Request::WriteSupportBundle`].
     Bundle(Bundle),
+    /// To [`Request::ListSticks`].
+    Sticks(Box<Sticks>),
     /// Not done; the words are for the person at the console.
     Refused {
         /// What was wrong and what to do about it.
@@ -359,8 +375,8 @@ impl MachineClient {
         }
     }
 
-    /// Asks and waits, at most [`MACHINE_REPLY_WITHIN`] ([`SUPPORT_BUNDLE_WITHIN`] for writing
-    /// one).
+    /// Asks and waits, at most [`MACHINE_REPLY_WITHIN`], longer where a stick is read or
+    /// written.
     pub fn ask(&self, request: &Request) -> Result<Reply, WireError> {
         let within = patience(request);
         let mut stream = UnixStream::connect(&self.socket)?;
@@ -376,6 +392,9 @@ impl MachineClient {
 fn patience(request: &Request) -> Duration {
     match request {
         Request::ListSupportBundle | Request::WriteSupportBundle => SUPPORT_BUNDLE_WITHIN,
+        // What has to be said of a stick that does not answer comes after its time.
+        Request::ListSticks => STICK_LIST_WITHIN + MACHINE_REPLY_WITHIN,
+        Request::InstallFromStick { .. } => STICK_INSTALL_WITHIN + UPDATE_SILENCE_MAX,
         Request::Facts
         | Request::Network
         | Request::SetNetwork { .. }
@@ -402,16 +421,8 @@ pub fn notice(text: &str) -> Notice {
 /// understood can be said again.
 #[cfg(any(test, fuzzing))]
 pub fn fuzz(data: &[u8]) {
-    if let Ok(Some(request)) = wire::read::<Request>(&mut &data[..])
-        && let Ok(again) = wire::encode(&request)
-    {
-        wire::read::<Request>(&mut &again[..]).expect("what we write is understood");
-    }
-    if let Ok(Some(reply)) = wire::read::<Reply>(&mut &data[..])
-        && let Ok(again) = wire::encode(&reply)
-    {
-        wire::read::<Reply>(&mut &again[..]).expect("what we write is understood");
-    }
+    wire::fuzz_message::<Request>(data);
+    wire::fuzz_message::<Reply>(data);
     if let Ok(facts) = serde_json::from_slice::<Facts>(data) {
         let again = serde_json::to_vec(&facts).expect("plain fields always have a JSON form");
         let read: Facts = serde_json::from_slice(&again).expect("what we write is understood");

@@ -14,6 +14,7 @@ pub mod client;
 pub mod machine;
 pub mod reply;
 pub mod request;
+pub mod stick;
 pub mod update;
 pub mod update_client;
 pub mod wire;

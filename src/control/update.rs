@@ -107,8 +107,10 @@ pub enum Way {
     /// `appliancectl`.
     #[default]
     CommandLine,
-    /// A stick in the machine.
+    /// A stick in the machine, chosen at its console.
     Stick,
+    /// The machine's console.
+    Console,
     /// The appliance, by its settings.
     Schedule,
 }
@@ -388,4 +390,38 @@ pub enum What {
     WentBack,
     /// Settings were changed.
     Set,
+}
+
+/// For `tests/fuzz` and the smoke run below: any bytes end in a message or an error, and what was
+/// understood can be said again.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz(data: &[u8]) {
+    super::wire::fuzz_message::<Request>(data);
+    super::wire::fuzz_message::<Reply>(data);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::control::wire;
+
+    proptest! {
+        #[test]
+        fn fuzz_smoke(data: Vec<u8>, at: prop::sample::Index, byte: u8, bytes: u64) {
+            fuzz(&data);
+            let request = Request::Install {
+                who: Who::default(),
+                bytes,
+                accept: Accept::default(),
+            };
+            let mut said = wire::encode(&request).unwrap();
+            fuzz(&said);
+            let at = at.index(said.len());
+            said[at] = byte;
+            fuzz(&said);
+            fuzz(&said[..at]);
+        }
+    }
 }

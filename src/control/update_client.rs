@@ -15,8 +15,26 @@ use tokio::time::timeout;
 use super::update::{Reply, Request, Status};
 use super::wire::{self, WireError};
 use crate::domain::limits::{
-    CONTROL_REPLY_WITHIN, FILE_PIECE_BYTES, UPDATE_LOOK_EVERY, UPDATE_SILENCE_MAX,
+    BUNDLE_HEADER_BYTES, BUNDLE_METADATA_BYTES_MAX, CONTROL_REPLY_WITHIN, FILE_PIECE_BYTES,
+    UPDATE_LOOK_EVERY, UPDATE_SILENCE_MAX,
 };
+
+/// Where in an update file's header the metadata's length is.
+const LENGTH_AT: usize = 16;
+
+/// What comes before the payload of an update file, for [`Request::Examine`]; of what is no update
+/// file, enough to be told so.
+pub fn beginning(file: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut begin = Vec::new();
+    file.take(BUNDLE_HEADER_BYTES as u64)
+        .read_to_end(&mut begin)?;
+    let length = begin.get(LENGTH_AT..).and_then(<[u8]>::first_chunk);
+    let length = length.map_or(0, |length| u32::from_be_bytes(*length));
+    if length as usize <= BUNDLE_METADATA_BYTES_MAX {
+        file.take(length.into()).read_to_end(&mut begin)?;
+    }
+    Ok(begin)
+}
 
 /// Where the update agent listens. Holds no connection.
 #[derive(Clone, Debug)]

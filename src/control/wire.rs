@@ -63,16 +63,18 @@ pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> Result<Option<T>, Wire
 /// understood can be said again.
 #[cfg(any(test, fuzzing))]
 pub fn fuzz(data: &[u8]) {
+    fuzz_message::<super::Request>(data);
+    fuzz_message::<super::Reply>(data);
+}
+
+/// The same for messages of one kind.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz_message<T: Serialize + DeserializeOwned>(data: &[u8]) {
     // What was left out is written in full, which may be too long.
-    if let Ok(Some(request)) = read::<super::Request>(&mut &data[..])
-        && let Ok(again) = encode(&request)
+    if let Ok(Some(message)) = read::<T>(&mut &data[..])
+        && let Ok(again) = encode(&message)
     {
-        read::<super::Request>(&mut &again[..]).expect("what we write is understood");
-    }
-    if let Ok(Some(reply)) = read::<super::Reply>(&mut &data[..])
-        && let Ok(again) = encode(&reply)
-    {
-        read::<super::Reply>(&mut &again[..]).expect("what we write is understood");
+        read::<T>(&mut &again[..]).expect("what we write is understood");
     }
 }
 

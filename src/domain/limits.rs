@@ -300,6 +300,18 @@ pub const BUNDLE_FILES_MAX: usize = 32;
 pub const MACHINE_REPLY_WITHIN: Duration = Duration::from_secs(10);
 /// Writing a support bundle to a slow stick.
 pub const SUPPORT_BUNDLE_WITHIN: Duration = Duration::from_secs(300);
+/// Sticks, and parts of them, that are looked at for updates.
+pub const STICKS_MAX: usize = 8;
+/// Entries of a stick's first folder that are looked at.
+pub const STICK_ENTRIES_MAX: usize = 2_000;
+/// Updates on sticks that are shown.
+pub const STICK_UPDATES_MAX: usize = 8;
+/// Looking through all sticks. A damaged one takes half a minute to say so.
+pub const STICK_LIST_WITHIN: Duration = Duration::from_secs(60);
+/// Installing from a stick: the largest update at half a MiB a second, twice over.
+pub const STICK_INSTALL_WITHIN: Duration = Duration::from_secs(45 * 60);
+/// Of an update's notes, where there is room for a line only.
+pub const NOTES_LINE_CHARS_MAX: usize = 200;
 /// Servers that know the time; four find the one that is wrong.
 pub const TIME_SERVERS_MAX: usize = 4;
 /// The supervisor's main loop looks at its deadlines this often.

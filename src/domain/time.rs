@@ -1,7 +1,7 @@
 //! Two clocks, never mixed: one for waiting, one for writing down.
 
 use std::ops::Add;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,12 @@ impl Add<Duration> for Moment {
 pub struct Stamp(pub i64);
 
 impl Stamp {
+    /// What a clock of the system's says, which whoever may look at one brings. Before 1970 it is 1970.
+    pub fn of(clock: SystemTime) -> Self {
+        let since_1970 = clock.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+    }
+
     /// Later by `wait`.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {

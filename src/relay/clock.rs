@@ -1,6 +1,6 @@
 //! The two clocks, read in one place.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime};
 
 use crate::domain::{Moment, Now, Stamp};
 
@@ -33,10 +33,7 @@ impl Clock {
     }
 }
 
-/// The calendar. Before 1970 it is 1970.
+/// The calendar.
 pub fn stamp() -> Stamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Stamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    Stamp::of(SystemTime::now())
 }

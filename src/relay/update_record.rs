@@ -25,7 +25,7 @@ pub(super) fn append(store: &mut Database, happened: &Happened) -> Result<(), St
         };
         let actor = match (account, who.way) {
             (Some(account), _) => Actor::account(&account),
-            (None, Way::CommandLine | Way::Stick) => Actor::CommandLine,
+            (None, Way::CommandLine | Way::Stick | Way::Console) => Actor::CommandLine,
             (None, Way::Page | Way::Schedule) => Actor::Appliance,
         };
         audit::append(tx, happened.at, &actor, &event)
@@ -51,6 +51,7 @@ fn way(way: Way) -> &'static str {
         Way::Page => "page",
         Way::CommandLine => "command_line",
         Way::Stick => "stick",
+        Way::Console => "console",
         Way::Schedule => "schedule",
     }
 }

@@ -23,3 +23,12 @@ pub mod tuf_client;
 pub mod verify;
 pub mod wire;
 pub mod write;
+
+use std::time::SystemTime;
+
+use crate::domain::Stamp;
+
+/// The calendar, as this machine has it.
+fn now() -> Stamp {
+    Stamp::of(SystemTime::now())
+}

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime};
 
 use jiff::tz::TimeZone;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -95,13 +95,9 @@ impl Site {
     /// Both clocks.
     pub(crate) fn now(&self) -> Now {
         let uptime = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-        let stamp = since_1970.map_or(0, |since| {
-            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-        });
         Now {
             moment: Moment::from_millis(uptime),
-            stamp: Stamp(stamp),
+            stamp: Stamp::of(SystemTime::now()),
         }
     }
 

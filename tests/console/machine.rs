@@ -9,6 +9,8 @@ use jumpgate::control::machine::{
     Backend, Boot, Bundle, BundleFile, Channel, Clock, ClockSource, Facts, Hardware, Health, Image,
     Interface, NetworkFacts, Reply, Request, Site, Slot, SlotFacts, State, Storage, System,
 };
+use jumpgate::control::stick::{StickFile, StickUpdate, Sticks, Worth};
+use jumpgate::control::update::{self, Accept, Offer, Phase, Settings, Status, Verdict};
 use jumpgate::control::{Reply as RelayReply, Request as RelayRequest, Snapshot, wire};
 use jumpgate::domain::text::label;
 use jumpgate::domain::token::Fingerprint;
@@ -29,6 +31,8 @@ struct Told {
     is_set_up: bool,
     asked: Vec<Request>,
     passwords: Vec<(String, String)>,
+    phase: Phase,
+    restarts: Vec<update::When>,
 }
 
 impl Machine {
@@ -41,6 +45,8 @@ impl Machine {
             is_set_up: false,
             asked: Vec::new(),
             passwords: Vec::new(),
+            phase: Phase::Idle,
+            restarts: Vec::new(),
         };
         Self {
             folder,
@@ -96,6 +102,43 @@ impl Machine {
             }
             other => panic!("{other:?}"),
         });
+    }
+
+    /// An update agent begins to answer.
+    pub fn update(&self) {
+        let told = self.told.clone();
+        let socket = Paths::new(self.folder()).update_socket();
+        serve(&socket, move |request: update::Request| match request {
+            update::Request::Status => {
+                let phase = told.lock().unwrap().phase.clone();
+                update::Reply::Status(Box::new(Status {
+                    phase,
+                    offer: None,
+                    checked: None,
+                    settings: Settings::default(),
+                    source: None,
+                    history: Vec::new(),
+                    root_version: 1,
+                    security_epoch: 1,
+                    blocked: None,
+                }))
+            }
+            update::Request::Restart { when, .. } => {
+                told.lock().unwrap().restarts.push(when);
+                update::Reply::Done
+            }
+            other => panic!("{other:?}"),
+        });
+    }
+
+    /// The update agent is that far.
+    pub fn set_phase(&self, phase: Phase) {
+        self.told.lock().unwrap().phase = phase;
+    }
+
+    /// When the version that is ready was to be started.
+    pub fn restarts(&self) -> Vec<update::When> {
+        self.told.lock().unwrap().restarts.clone()
     }
 
     /// Nobody answers any more.
@@ -169,12 +212,46 @@ fn answer(request: &Request, told: &Told) -> Reply {
         },
         Request::ListSupportBundle => bundle(None),
         Request::WriteSupportBundle => bundle(Some("bundle.tar.gz")),
+        Request::ListSticks => Reply::Sticks(Box::new(sticks())),
         Request::SetNetwork { .. }
+        | Request::InstallFromStick { .. }
         | Request::PreviousVersion
         | Request::FactoryReset
         | Request::Reboot
         | Request::PowerOff => Reply::Done,
         Request::Lease { .. } => panic!("{request:?}"),
+    }
+}
+
+/// One stick with one update on it.
+fn sticks() -> Sticks {
+    let verdict = Box::new(Verdict {
+        offer: Offer {
+            version: Text::try_from("0.4.0").unwrap(),
+            sequence: 4,
+            model: Model::B200,
+            channel: Channel::Development,
+            built: Stamp(1_764_000_000_000),
+            notes: "Shells start faster.".into(),
+            bytes: 48 << 20,
+            failed_before: false,
+        },
+        needs: Accept::default(),
+        expired: heapless::Vec::new(),
+        refused: None,
+    });
+    let update = StickUpdate {
+        file: StickFile {
+            device: Text::try_from("sda1").unwrap(),
+            name: label("jumpgate.update"),
+        },
+        bytes: 48 << 20,
+        worth: Worth::Judged { verdict },
+    };
+    Sticks {
+        sticks: [label("Flash Disk (8053 MB)")].into_iter().collect(),
+        updates: [update].into_iter().collect(),
+        trouble: None,
     }
 }
 

@@ -12,7 +12,9 @@ mod vt;
 use std::process::Command;
 use std::time::Duration;
 
-use jumpgate::control::machine::Request;
+use jumpgate::control::machine::{Request, System};
+use jumpgate::control::update::{Phase, When};
+use jumpgate::domain::Text;
 use jumpgate::domain::network::{Ipv4, Network};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, tcgetattr};
@@ -122,6 +124,40 @@ fn the_bundle_is_listed_and_then_written() {
     seat.press("\r");
     seat.until("Written: bundle.tar.gz");
     seat.keep("11-bundle-written");
+}
+
+#[test]
+fn an_update_is_installed_from_a_stick_and_started() {
+    let machine = Machine::running();
+    machine.update();
+    let mut seat = Seat::at(&machine);
+    seat.until("2 sessions run");
+    seat.press("9");
+    seat.until("Nothing is on its way.");
+    seat.keep("14-updates");
+    seat.press("\r");
+    seat.until("> 1 0.4.0 newer");
+    seat.keep("15-sticks");
+    seat.press("\r");
+    seat.until("> 1 No, go back <");
+    seat.keep("16-install");
+    let version = Text::try_from("0.4.0").unwrap();
+    let (slot, restart) = (System::B, None);
+    machine.set_phase(Phase::Ready {
+        version,
+        slot,
+        restart,
+    });
+    seat.press("2\r");
+    seat.until("Version 0.4.0 is complete");
+    seat.keep("17-when");
+    assert!(matches!(
+        machine.asked().pop(),
+        Some(Request::InstallFromStick { .. })
+    ));
+    seat.press("2\r");
+    seat.until("The machine restarts into 0.4.0");
+    assert_eq!(machine.restarts(), [When::Now]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::config::Paths;
 use crate::config::paths::DOING;
 use crate::control::machine::{self, MachineClient};
 use crate::control::wire::WireError;
-use crate::control::{Client, Reply, Request};
+use crate::control::{Client, Reply, Request, UpdateClient, update};
 use crate::domain::limits::NOTICE_BYTES_MAX;
 
 /// News are asked for this often: an address should show while somebody still looks at the plug.
@@ -25,9 +25,10 @@ pub(super) fn watch(paths: &Paths, tell: impl Fn(News) -> bool) {
         let machine = facts(paths);
         let wait = match &machine {
             News::Silence(_) => NEWS_SOON,
-            News::Facts(..) | News::Sessions(_) => NEWS_EVERY,
+            News::Facts(..) | News::Sessions(_) | News::Update(_) => NEWS_EVERY,
         };
-        if !tell(machine) || !tell(News::Sessions(sessions(paths))) {
+        let rest = [News::Sessions(sessions(paths)), News::Update(update(paths))];
+        if !tell(machine) || !rest.into_iter().all(&tell) {
             return;
         }
         std::thread::sleep(wait);
@@ -54,12 +55,23 @@ fn sessions(paths: &Paths) -> Option<Sessions> {
     }
 }
 
+fn update(paths: &Paths) -> Option<Box<update::Status>> {
+    match UpdateClient::new(&paths.update_socket()).ask(&update::Request::Status) {
+        Ok(update::Reply::Status(status)) => Some(status),
+        Ok(_) | Err(_) => None,
+    }
+}
+
 /// Carries out an order.
 pub(super) fn perform(paths: &Paths, order: Order) -> Answer {
     let answer = match order {
         Order::Machine(request) => {
             let client = MachineClient::new(&paths.machine_socket());
             client.ask(&request).map(Answer::Machine)
+        }
+        Order::Update(request) => {
+            let client = UpdateClient::new(&paths.update_socket());
+            client.ask(&request).map(Answer::Update)
         }
         Order::ResetPassword { name, password } => {
             let client = Client::new(&paths.control_socket());

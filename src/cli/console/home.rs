@@ -7,12 +7,14 @@ use super::key::Key;
 use super::password::Reset;
 use super::screen::{COLUMNS, Screen, clip, wrap};
 use super::state::{Deed, Purpose, Step, View};
+use super::update::Updates;
 use super::wipe::Wipe;
 use super::words;
 use super::world::{Order, World};
 use crate::control::machine::{Channel, Facts, Request, Site};
 
-/// What can be done, in the order of its number on the screen: what takes nothing away first.
+/// What can be done, in the order of its number on the screen: what takes nothing away first. What
+/// came later stands last, since numbers are in people's heads and papers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Item {
     Network,
@@ -20,9 +22,10 @@ pub(super) enum Item {
     Bundle,
     Details,
     Deed(Deed),
+    Updates,
 }
 
-const ITEMS: [Item; 8] = [
+const ITEMS: [Item; 9] = [
     Item::Network,
     Item::Password,
     Item::Bundle,
@@ -31,11 +34,12 @@ const ITEMS: [Item; 8] = [
     Item::Deed(Deed::PowerOff),
     Item::Deed(Deed::PreviousVersion),
     Item::Deed(Deed::FactoryReset),
+    Item::Updates,
 ];
 
 /// Lines of the menu; there are two columns.
-const MENU_ROWS: usize = ITEMS.len() / 2;
-const MENU_ROW: usize = 18;
+const MENU_ROWS: usize = ITEMS.len().div_ceil(2);
+const MENU_ROW: usize = NEWS_ROW - MENU_ROWS;
 /// The second column.
 const MENU_COLUMN: usize = COLUMNS / 2;
 /// Where what was done is told.
@@ -62,7 +66,10 @@ impl Home {
         match key {
             Key::Up | Key::BackTab => self.at = (self.at + count - 1) % count,
             Key::Down | Key::Tab => self.at = (self.at + 1) % count,
-            Key::Left | Key::Right => self.at = (self.at + MENU_ROWS) % count,
+            Key::Left | Key::Right if self.at < MENU_ROWS => {
+                self.at = (self.at + MENU_ROWS).min(count - 1);
+            }
+            Key::Left | Key::Right => self.at -= MENU_ROWS,
             Key::Home => self.at = 0,
             Key::End => self.at = count - 1,
             Key::Enter => return self.open(world),
@@ -102,6 +109,7 @@ impl Home {
                 None => Step::Show(View::Password(Box::new(Reset::new()))),
             },
             Item::Details => Step::Show(View::Details(Details::default())),
+            Item::Updates => Step::Show(View::Updates(Updates::default())),
             Item::Deed(Deed::FactoryReset) => Step::Show(View::Wipe(Wipe::new())),
             Item::Deed(Deed::PreviousVersion) if world.others().is_empty() => {
                 Step::Show(View::Told {
@@ -181,6 +189,9 @@ fn blocks(world: &World) -> Vec<Block> {
     let serial = world.serial().unwrap_or(words::NO_SERIAL_NUMBER);
     blocks.push(block(3, words::SERIAL_NUMBER, serial));
     blocks.push(block(3, words::VERSION, &words::version(facts)));
+    if let Some(text) = world.update.as_deref().and_then(words::update_line) {
+        blocks.push(block(2, words::UPDATE, &text));
+    }
     blocks.extend(reached(facts, world.site.as_ref()));
     if let Some(text) = words::doubtful_clock(facts, world.now.stamp) {
         blocks.push(block(5, words::CLOCK, &text));

@@ -29,6 +29,7 @@ mod summary;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod update;
 mod wipe;
 mod words;
 mod world;

@@ -14,11 +14,13 @@ use super::network::Form;
 use super::password::Reset;
 use super::screen::Screen;
 use super::summary::Summary;
+use super::update::{self, Sticks, Updates};
 use super::wipe::Wipe;
 use super::words;
 use super::world::{Answer, News, Order, World};
 use crate::control::Reply;
 use crate::control::machine::{self, Request};
+use crate::control::update::{Reply as UpdateReply, Version, When};
 use crate::domain::{Moment, Now};
 
 /// Whoever typed half a form and went away left a console that everybody can use.
@@ -50,6 +52,10 @@ pub(super) enum View {
     Confirm(Confirm),
     Wipe(Wipe),
     Bundle(Bundle),
+    Updates(Updates),
+    Sticks(Sticks),
+    ConfirmUpdate(Box<update::Confirm>),
+    When(update::When),
     /// An order is being carried out.
     Waiting {
         purpose: Purpose,
@@ -76,6 +82,17 @@ pub(super) enum Purpose {
     ResetPassword(Box<Reset>),
     ListBundle,
     WriteBundle,
+    /// With updates on them.
+    ListSticks,
+    /// One of them.
+    Install {
+        version: Version,
+    },
+    /// Into the version that is ready.
+    Restart {
+        version: Version,
+        when: When,
+    },
     /// The machine goes down for this.
     Leave(Deed),
 }
@@ -160,6 +177,10 @@ impl Console {
             View::Confirm(confirm) => confirm.key(key),
             View::Wipe(wipe) => wipe.key(key, world),
             View::Bundle(bundle) => bundle.key(key),
+            View::Updates(updates) => updates.key(key, world),
+            View::Sticks(sticks) => sticks.key(key),
+            View::ConfirmUpdate(confirm) => confirm.key(key),
+            View::When(when) => when.key(key),
             // What is under way cannot be called back; every order has its deadline.
             View::Waiting { .. } | View::Leaving(_) => Step::Stay,
             View::Told { then, .. } => match key {
@@ -234,6 +255,15 @@ impl Console {
                 Purpose::ListBundle | Purpose::WriteBundle,
                 Answer::Machine(machine::Reply::Bundle(bundle)),
             ) => View::Bundle(Bundle::new(bundle)),
+            (Purpose::ListSticks, Answer::Machine(machine::Reply::Sticks(found))) => {
+                View::Sticks(Sticks::new(*found))
+            }
+            (Purpose::Install { version }, Answer::Machine(machine::Reply::Done)) => {
+                View::When(update::When::new(version))
+            }
+            (Purpose::Restart { version, when }, Answer::Update(UpdateReply::Done)) => {
+                View::Home(Home::saying(words::settled(&version, when)))
+            }
             (Purpose::Leave(deed), Answer::Machine(machine::Reply::Done)) => {
                 let since = self.world.now.moment;
                 View::Leaving(Leaving { deed, since })
@@ -246,6 +276,9 @@ impl Console {
                         (words::ADMINISTRATORS_PASSWORD, View::Password(reset))
                     }
                     Purpose::ListBundle | Purpose::WriteBundle => (words::SUPPORT_BUNDLE, home()),
+                    Purpose::ListSticks | Purpose::Install { .. } | Purpose::Restart { .. } => {
+                        (words::UPDATES, View::Updates(Updates::default()))
+                    }
                     Purpose::Leave(deed) => (words::deed(deed), home()),
                 };
                 told(title, why_not(answer), then)
@@ -266,8 +299,12 @@ impl Console {
             View::Confirm(confirm) => confirm.draw(&mut screen, world),
             View::Wipe(wipe) => wipe.draw(&mut screen, world),
             View::Bundle(bundle) => bundle.draw(&mut screen, world),
+            View::Updates(updates) => updates.draw(&mut screen, world),
+            View::Sticks(sticks) => sticks.draw(&mut screen, world),
+            View::ConfirmUpdate(confirm) => confirm.draw(&mut screen, world),
+            View::When(when) => when.draw(&mut screen, world),
             View::Waiting { purpose, since } => {
-                let (title, text) = words::waiting(purpose, world.since(*since));
+                let (title, text) = words::waiting(purpose, world.since(*since), world);
                 let mut frame = Frame::draw(&mut screen, world, title, "");
                 frame.paragraph(&text);
             }
@@ -285,9 +322,10 @@ impl Console {
 /// Why an order was not carried out.
 fn why_not(answer: Answer) -> String {
     match answer {
-        Answer::Machine(machine::Reply::Refused { why }) => why.to_string(),
+        Answer::Machine(machine::Reply::Refused { why })
+        | Answer::Update(UpdateReply::Refused { why }) => words::sentence(&why),
         Answer::Relay(Reply::Refused { why }) => words::sentence(&why),
         Answer::Silence(silence) => words::unheard(&silence),
-        Answer::Machine(_) | Answer::Relay(_) => words::OUT_OF_TURN.to_owned(),
+        Answer::Machine(_) | Answer::Update(_) | Answer::Relay(_) => words::OUT_OF_TURN.to_owned(),
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -290,13 +290,9 @@ impl Front {
 
     fn now(&self) -> Now {
         let uptime = u64::try_from(self.clock.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-        let stamp = since_1970.map_or(0, |since| {
-            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-        });
         Now {
             moment: Moment::from_millis(uptime),
-            stamp: Stamp(stamp),
+            stamp: Stamp::of(SystemTime::now()),
         }
     }
 }

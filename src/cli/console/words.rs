@@ -6,6 +6,7 @@
 
 mod machine;
 mod network;
+mod update;
 
 use std::time::Duration;
 
@@ -15,6 +16,12 @@ pub(super) use machine::{
 pub(super) use network::{
     interface, list, mode4, mode6, network_consequences, network_hint, network_name,
     network_problem, network_unfinished, network_values,
+};
+
+pub(super) use update::{
+    AT_ONCE, FROM_A_STICK, HELP_STICKS, IN_THE_WINDOW, STICKS, UPDATES, WHEN_ASKED,
+    WHEN_TO_RESTART, YES_INSTALL, about, before_install, install, settled, stick_update,
+    sticks_found, update_line, updates, when,
 };
 
 use super::home::Item;
@@ -154,6 +161,7 @@ pub(super) const NOT_YET: &str =
 pub(super) const NETWORK: &str = "Network";
 pub(super) const ADMINISTRATORS_PASSWORD: &str = "Administrator's password";
 pub(super) const SUPPORT_BUNDLE: &str = "Support bundle";
+pub(super) const UPDATE: &str = "Update";
 pub(super) const DETAILS: &str = "All details";
 
 /// In the menu.
@@ -164,6 +172,7 @@ pub(super) fn item(item: Item) -> &'static str {
         Item::Bundle => SUPPORT_BUNDLE,
         Item::Details => DETAILS,
         Item::Deed(what) => deed(what),
+        Item::Updates => UPDATES,
     }
 }
 
@@ -511,7 +520,7 @@ pub(super) fn wipe_question(wanted: &str, is_word: bool) -> String {
 // ---- while an order is carried out ----
 
 /// Title and text.
-pub(super) fn waiting(purpose: &Purpose, since: Duration) -> (&'static str, String) {
+pub(super) fn waiting(purpose: &Purpose, since: Duration, world: &World) -> (&'static str, String) {
     let minutes = SUPPORT_BUNDLE_WITHIN.as_secs() / 60;
     let (title, text) = match purpose {
         Purpose::OpenNetwork => (NETWORK, "Asking for the settings.".to_owned()),
@@ -529,6 +538,9 @@ pub(super) fn waiting(purpose: &Purpose, since: Duration) -> (&'static str, Stri
             ),
         ),
         Purpose::Leave(what) => (deed(*what), "Telling the machine.".to_owned()),
+        Purpose::ListSticks => (STICKS, "Looking through USB sticks.".to_owned()),
+        Purpose::Install { .. } => return (UPDATES, update::installing(world, since)),
+        Purpose::Restart { .. } => (WHEN_TO_RESTART, "Settling it.".to_owned()),
     };
     if since < Duration::from_secs(2) {
         (title, text)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::control::machine::{self, Facts, Slot, SlotFacts, State, System};
+use crate::control::update;
 use crate::control::{Reply, machine::Site};
 use crate::domain::{AccountName, Moment, Now, Secret};
 
@@ -11,6 +12,8 @@ use crate::domain::{AccountName, Moment, Now, Secret};
 pub(super) enum Order {
     /// Of the supervisor.
     Machine(machine::Request),
+    /// Of the update agent.
+    Update(update::Request),
     /// Of the relay.
     ResetPassword {
         /// Whose.
@@ -25,6 +28,8 @@ pub(super) enum Order {
 pub(super) enum Answer {
     /// The supervisor's.
     Machine(machine::Reply),
+    /// The update agent's.
+    Update(update::Reply),
     /// The relay's.
     Relay(Reply),
     /// None.
@@ -65,6 +70,8 @@ pub(super) enum News {
     Silence(Silence),
     /// The relay's figures, if it answers.
     Sessions(Option<Sessions>),
+    /// What the update agent says, if it answers.
+    Update(Option<Box<update::Status>>),
 }
 
 /// What is known.
@@ -80,6 +87,8 @@ pub(super) struct World {
     pub(super) site: Option<Site>,
     /// If the relay said so lately.
     pub(super) sessions: Option<Sessions>,
+    /// If the update agent said so lately.
+    pub(super) update: Option<Box<update::Status>>,
     /// Since when nobody answers, and why.
     pub(super) silence: Option<(Moment, Silence)>,
 }
@@ -93,6 +102,7 @@ impl World {
             facts: None,
             site: None,
             sessions: None,
+            update: None,
             silence: None,
         }
     }
@@ -112,6 +122,7 @@ impl World {
                 self.site = None;
             }
             News::Sessions(sessions) => self.sessions = sessions,
+            News::Update(update) => self.update = update,
         }
     }
 

@@ -6,11 +6,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
 use super::agent;
@@ -24,6 +23,7 @@ use super::power::Power;
 use super::probe::Probe;
 use super::requests::Asked;
 use super::reset;
+use super::stick::{self, Updates};
 use super::support::Support;
 use super::time_servers::{TimeServers, write_hardware_clock};
 use super::watchdog::Watchdogs;
@@ -34,10 +34,11 @@ use crate::config::{Config, Paths, Ready};
 use crate::control::machine::{
     Facts, Health, Lease, NetworkFacts, Notice, Reply, Request, Site, SlotFacts, State, notice,
 };
-use crate::control::{self, Client};
+use crate::control::{self, Client, UpdateClient};
 use crate::domain::limits::{
     DATA_FREE_BYTES_MIN, FIRST_ADDRESS_WITHIN, HEALTH_GATE, HEALTHY_WITHIN, LOGS_LOOKED_AT_EVERY,
-    MACHINE_TICK, PROBE_EVERY, PROVED_TOLD_EVERY, PROVED_TOLD_MAX, TRIAL_WITHIN,
+    MACHINE_TICK, PROBE_EVERY, PROVED_TOLD_EVERY, PROVED_TOLD_MAX, STICK_INSTALL_WITHIN,
+    STICK_LIST_WITHIN, SUPPORT_BUNDLE_WITHIN, TRIAL_WITHIN, UPDATE_SILENCE_MAX,
 };
 use crate::domain::network::{InterfaceName, Network};
 use crate::domain::{Moment, Secret};
@@ -125,7 +126,7 @@ pub(super) struct Rest {
     published: Option<Facts>,
     probed: Option<Moment>,
     looked_at_logs: Option<Moment>,
-    one_bundle: Arc<Semaphore>,
+    sticks: stick::Turn,
     end: Option<End>,
 }
 
@@ -139,7 +140,7 @@ impl Default for Rest {
             published: None,
             probed: None,
             looked_at_logs: None,
-            one_bundle: Arc::new(Semaphore::new(1)),
+            sticks: stick::Turn::default(),
             end: None,
         }
     }
@@ -494,6 +495,18 @@ impl Life<'_> {
             Request::PreviousVersion => self.previous_version(),
             Request::ListSupportBundle => return self.bundle(answer, Support::list_reply),
             Request::WriteSupportBundle => return self.bundle(answer, Support::write_reply),
+            Request::ListSticks => {
+                let updates = self.updates();
+                let list = move || updates.list_reply();
+                return self.rest.sticks.take(answer, STICK_LIST_WITHIN, list);
+            }
+            Request::InstallFromStick { file, accept } => {
+                let updates = self.updates();
+                let install = move || updates.install_reply(&file, accept);
+                // Reading has its limit; what was read is still compared and marked.
+                let within = STICK_INSTALL_WITHIN + UPDATE_SILENCE_MAX;
+                return self.rest.sticks.take(answer, within, install);
+            }
             Request::FactoryReset => self.factory_reset(),
             Request::Reboot => self.end(End::Power(Power::Restart)),
             Request::PowerOff => self.end(End::Power(Power::Off)),
@@ -551,21 +564,22 @@ impl Life<'_> {
     }
 
     fn bundle(&self, answer: oneshot::Sender<Reply>, work: fn(&Support) -> Reply) {
-        let Ok(only) = self.rest.one_bundle.clone().try_acquire_owned() else {
-            drop(answer.send(refused("a support bundle is being made already")));
-            return;
-        };
         let support = Support {
             places: self.places.clone(),
             paths: self.paths.clone(),
             facts: self.facts.clone(),
             now: now().stamp,
         };
-        tokio::task::spawn_blocking(move || {
-            let reply = work(&support);
-            drop(only);
-            drop(answer.send(reply));
-        });
+        let write = move || work(&support);
+        self.rest.sticks.take(answer, SUPPORT_BUNDLE_WITHIN, write);
+    }
+
+    fn updates(&self) -> Updates {
+        Updates {
+            places: self.places.clone(),
+            booted: self.facts.boot.disk.clone(),
+            agent: UpdateClient::new(&self.paths.update_socket()),
+        }
     }
 
     /// Writes down what has changed, for pages.

@@ -32,6 +32,7 @@ mod requests;
 mod reset;
 mod room;
 mod starts;
+mod stick;
 mod support;
 mod time_servers;
 mod watchdog;
@@ -41,7 +42,7 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
@@ -106,14 +107,10 @@ pub(super) fn now() -> Now {
     let since_start = clock_gettime(ClockId::CLOCK_BOOTTIME)
         .map(Duration::from)
         .unwrap_or_default();
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let stamp = since_1970.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    });
     Now {
         moment: Moment::from_millis(millis(since_start)),
-        stamp: Stamp(stamp),
+        stamp: Stamp::of(SystemTime::now()),
     }
 }
 

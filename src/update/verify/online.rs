@@ -6,10 +6,11 @@ use super::install::install;
 use super::judge::{Judged, Kind, Situation, Unfit, believe};
 use super::remote::Remote;
 use super::schedule;
-use super::serve::{Head, Refusal, check, now};
+use super::serve::{Head, Refusal, check};
 use crate::control::machine::notice;
 use crate::control::update::{Accept, Automatic, Checked, Phase, Way, Who};
 use crate::domain::limits::MANIFEST_BYTES_MAX;
+use crate::update::now;
 use crate::update::trust::TrustedSet;
 use crate::update::wire::Told;
 

@@ -25,6 +25,7 @@ use crate::domain::limits::{
 };
 use crate::domain::{Stamp, Text};
 use crate::update::bundle::{self, BundleError, Header, Metadata};
+use crate::update::now;
 use crate::update::trust::TrustedSet;
 use crate::update::wire::{Order, Told};
 
@@ -426,9 +427,4 @@ fn read_metadata(from: &mut impl Read) -> Result<Metadata, Refusal> {
     let mut metadata = vec![0; header.bytes];
     from.read_exact(&mut metadata)?;
     Ok(Metadata::decode(header, &metadata)?)
-}
-
-pub(super) fn now() -> Stamp {
-    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-    Stamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

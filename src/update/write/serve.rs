@@ -11,10 +11,10 @@ use super::record::{Attempt, Journal, Record, Step, settle};
 use super::slot::{Incoming, SlotError};
 use crate::control::machine::notice;
 use crate::control::update::{Happened, KeyId, Phase, What, Who};
-use crate::domain::Stamp;
 use crate::domain::limits::UPDATE_KEYS_MAX;
 use crate::domain::token::Fingerprint;
 use crate::update::manifest::{Manifest, ManifestError};
+use crate::update::now;
 use crate::update::wire::{self, Answer, Kind, Order, Told, WireError};
 
 /// Why an order was not followed. The words go to a person.
@@ -361,11 +361,6 @@ fn phase(journal: &Journal, known: &Known) -> Phase {
 
 fn happened(attempt: &Attempt, what: What, why: Option<&str>) -> Happened {
     attempt.happened(what, why.map(notice), now())
-}
-
-fn now() -> Stamp {
-    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-    Stamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 async fn read_exact(socket: &UnixStream, bytes: usize) -> Result<Option<Vec<u8>>, WireError> {

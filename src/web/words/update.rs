@@ -37,7 +37,8 @@ pub(crate) fn who(who: &Who) -> String {
     let way = match who.way {
         Way::Page => "Pages",
         Way::CommandLine => "Command line",
-        Way::Stick => "USB stick",
+        Way::Stick => "Console, USB stick",
+        Way::Console => "Console",
         Way::Schedule => APPLIANCE,
     };
     match (&who.account, &who.address) {

@@ -2,6 +2,7 @@
 
 mod properties;
 mod scenes;
+mod updates;
 
 use std::path::PathBuf;
 use std::time::Duration;

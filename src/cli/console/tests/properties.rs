@@ -10,7 +10,10 @@ use super::super::paint::{Shown, paint};
 use super::super::screen::{COLUMNS, ROWS};
 use super::super::state::Deed;
 use super::super::words;
+use super::updates::{judged, status, sticks, verdict};
 use super::*;
+use crate::control::stick::{Sticks, Worth};
+use crate::control::update::{self, Accept, Phase, When};
 use crate::domain::limits::PASSWORD_BYTES_MAX;
 use crate::domain::network::Network;
 
@@ -120,16 +123,79 @@ fn any_answer() -> impl Strategy<Value = Answer> {
             .unwrap()
         ),
     ];
-    prop_oneof![
+    let machine = prop_oneof![
         4 => Just(Reply::Done),
         1 => any_notice().prop_map(|why| Reply::Refused { why: notice(&why) }),
         4 => network.prop_map(|settings| Reply::Network { settings: Box::new(settings) }),
         2 => Just(Reply::Bundle(bundle(Some("stick"), None))),
         1 => Just(Reply::Bundle(bundle(None, Some("\u{e4}.tar")))),
+        4 => any_sticks().prop_map(|found| Reply::Sticks(Box::new(found))),
+    ];
+    prop_oneof![
+        8 => machine.prop_map(Answer::Machine),
+        1 => Just(()).prop_map(|()| Answer::Update(update::Reply::Done)),
+        8 => any_silence().prop_map(Answer::Silence),
     ]
-    .prop_map(Answer::Machine)
-    .boxed()
-    .prop_union(any_silence().prop_map(Answer::Silence).boxed())
+}
+
+prop_compose! {
+    fn any_worth()(
+        why in prop::option::of(any_notice()),
+        version in "\\PC{0,30}",
+        notes in "\\PC{0,300}",
+        older: bool,
+        expired: bool,
+        refused in prop::option::of(any_notice()),
+        failed_before: bool,
+        time: i64,
+    ) -> Worth {
+        if let Some(why) = why {
+            return Worth::Unfit { why: notice(&why) };
+        }
+        let mut verdict = verdict("1.5.0", 9);
+        verdict.offer.version = Text::try_from(version.as_str()).unwrap_or_default();
+        verdict.offer.notes = notes;
+        verdict.offer.built = Stamp(time);
+        verdict.offer.failed_before = failed_before;
+        verdict.needs = Accept { older, expired };
+        verdict.refused = refused.map(|text| notice(&text));
+        judged(verdict)
+    }
+}
+
+fn any_sticks() -> impl Strategy<Value = Sticks> {
+    let worths = prop::collection::vec(any_worth(), 0..9);
+    (worths, prop::option::of(any_notice())).prop_map(|(worths, trouble)| Sticks {
+        trouble: trouble.map(|text| notice(&text)),
+        ..sticks(worths)
+    })
+}
+
+fn any_phase() -> impl Strategy<Value = Phase> {
+    let version = Text::try_from("1.5.0").unwrap();
+    let figures = (any::<u64>(), any::<u64>(), any::<u64>());
+    let (writing, reading, ready) = (version.clone(), version.clone(), version.clone());
+    prop_oneof![
+        Just(Phase::Idle),
+        figures.prop_map(move |(bytes, of, millis)| Phase::Writing {
+            version: writing.clone(),
+            bytes,
+            of,
+            millis,
+        }),
+        figures.prop_map(move |(bytes, of, millis)| Phase::ReadingBack {
+            version: reading.clone(),
+            bytes,
+            of,
+            millis,
+        }),
+        prop::option::of(any::<i64>()).prop_map(move |at| Phase::Ready {
+            version: ready.clone(),
+            slot: System::B,
+            restart: at.map(Stamp),
+        }),
+        Just(Phase::Proving { version }),
+    ]
 }
 
 fn any_key() -> impl Strategy<Value = Key> {
@@ -161,6 +227,10 @@ fn anything() -> impl Strategy<Value = Happens> {
         1 => any_silence().prop_map(|why| Happens::Event(Event::News(News::Silence(why)))),
         1 => (any::<u64>(), any::<u64>()).prop_map(|(running, waiting)| {
             Happens::Event(Event::News(News::Sessions(Some(Sessions { running, waiting }))))
+        }),
+        1 => prop::option::of(any_phase()).prop_map(|phase| {
+            let status = phase.map(|phase| Box::new(status(phase)));
+            Happens::Event(Event::News(News::Update(status)))
         }),
         4 => any_answer().prop_map(|answer| Happens::Event(Event::Answer(answer))),
         1 => (0..1_000_u64).prop_map(Happens::Time),
@@ -281,6 +351,7 @@ fn every_terminal_can_show_every_word() {
         include_str!("../words.rs"),
         include_str!("../words/machine.rs"),
         include_str!("../words/network.rs"),
+        include_str!("../words/update.rs"),
     ] {
         assert!(words.is_ascii());
     }
@@ -294,9 +365,11 @@ fn help_and_marks_fit_their_lines() {
         words::HELP_CHOICES,
         words::HELP_FORM,
         words::HELP_WIPE,
+        words::HELP_STICKS,
         words::NETWORK_KEPT,
         words::NOT_YET,
         words::DEVELOPMENT_LONG,
+        &words::settled(&Text::try_from("v".repeat(32).as_str()).unwrap(), When::Now),
         &words::help_list(1_000, 20, 10_000),
         &words::help_bundle(10, 20, 32),
         &words::still_here(Deed::PreviousVersion),

@@ -5,7 +5,7 @@ use crate::control::Reply as RelayReply;
 use crate::domain::network::{Ipv4, Network, Static4};
 use crate::domain::{Account, AccountId, AccountName, DisplayName};
 
-fn assert_says(screen: &str, words: &[&str]) {
+pub(super) fn assert_says(screen: &str, words: &[&str]) {
     // A sentence may be broken into lines anywhere.
     let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     for word in words {
@@ -13,7 +13,7 @@ fn assert_says(screen: &str, words: &[&str]) {
     }
 }
 
-fn at_home() -> Desk {
+pub(super) fn at_home() -> Desk {
     Desk::at(facts(), Some(site(true)))
 }
 

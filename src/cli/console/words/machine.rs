@@ -13,7 +13,7 @@ use crate::domain::Stamp;
 use crate::domain::network::InterfaceName;
 
 /// Date and time in UTC, the same in every language.
-fn time(stamp: Stamp) -> String {
+pub(super) fn time(stamp: Stamp) -> String {
     let at = Timestamp::from_millisecond(stamp.0).unwrap_or_default();
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
@@ -147,6 +147,17 @@ fn slot(slot: &SlotFacts, running: Slot) -> String {
     }
 }
 
+/// Both places for a version.
+pub(super) fn slot_lines(facts: &Facts) -> impl Iterator<Item = (&'static str, String)> {
+    facts.boot.slots.iter().map(|shown| {
+        let name = match Slot::System(shown.system).letter() {
+            "a" => "Slot A",
+            _ => "Slot B",
+        };
+        (name, slot(shown, facts.boot.slot))
+    })
+}
+
 /// Everything, as names and values; lines without a name belong to the one before.
 pub(in super::super) fn details(world: &World) -> Vec<(&'static str, String)> {
     let Some(facts) = &world.facts else {
@@ -210,13 +221,7 @@ pub(in super::super) fn details(world: &World) -> Vec<(&'static str, String)> {
     if let Some(trouble) = &storage.trouble {
         lines.push(("", sentence(trouble)));
     }
-    for facts in &boot.slots {
-        let name = match Slot::System(facts.system).letter() {
-            "a" => "Slot A",
-            _ => "Slot B",
-        };
-        lines.push((name, slot(facts, boot.slot)));
-    }
+    lines.extend(slot_lines(facts));
     lines.push((
         "Watchdog",
         match boot.watchdogs {

@@ -5,7 +5,6 @@
 //! and after. Start at [`Support::collect`].
 
 mod redact;
-mod stick;
 mod tar;
 
 use std::fs::{self, File};
@@ -13,6 +12,7 @@ use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use super::places::{self, Places};
+use super::stick;
 use crate::config::Paths;
 use crate::control::machine::{Bundle, BundleFile, Facts, Notice, Reply as MachineReply, notice};
 use crate::control::{Client, Reply, Request};

@@ -1,14 +1,31 @@
-//! The USB stick that somebody plugged in.
+//! USB sticks that somebody plugged in: for a support bundle to be written to, or with an update on
+//! them ([`update`]). Whoever uses one keeps to himself while he does ([`super::life`]).
+
+mod turn;
+mod update;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use nix::mount::{MsFlags, mount, umount};
+use nix::mount::{MntFlags, MsFlags, mount, umount, umount2};
 
 use crate::domain::Label;
 use crate::domain::text::label;
 use crate::supervisor::machine::places::{self, Places};
+
+pub(super) use turn::Turn;
+pub(super) use update::Updates;
+
+/// File systems that an update may lie on, with what is said to each. A stranger made them: nothing
+/// on them is replayed, and none may decide that the machine stops when it finds a fault.
+const READ_FROM: [(&str, &str); 3] = [
+    ("vfat", "utf8,errors=continue"),
+    ("exfat", "errors=continue"),
+    ("ext4", "noload,errors=continue"),
+];
+/// `MS_NOSYMFOLLOW` of mount(2), since Linux 5.10.
+const NO_LINKS: MsFlags = MsFlags::from_bits_retain(0x100);
 
 /// Where one may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +110,39 @@ pub(super) fn with_first<T>(
     let unmounted = umount(&at).map_err(io::Error::from);
     let done = done.and_then(|value| unmounted.map(|()| value));
     Some((found.description.clone(), done))
+}
+
+/// Does `work` in the root folder of `candidate`, of which nothing can be changed or started.
+fn read<T>(
+    places: &Places,
+    candidate: &Candidate,
+    work: impl FnOnce(&Path) -> io::Result<T>,
+) -> io::Result<T> {
+    let at = places.run("stick");
+    fs::create_dir_all(&at)?;
+    // What somebody who was ended in the middle left there.
+    while umount2(&at, MntFlags::MNT_DETACH).is_ok() {}
+    mount_to_read(&candidate.device, &at)?;
+    let done = work(&at);
+    // Of a stick that was pulled out there may be nothing left to unmount in order.
+    if umount(&at).is_err() {
+        umount2(&at, MntFlags::MNT_DETACH)?;
+    }
+    done
+}
+
+fn mount_to_read(device: &Path, at: &Path) -> io::Result<()> {
+    let flags = MsFlags::MS_RDONLY
+        | MsFlags::MS_NOSUID
+        | MsFlags::MS_NODEV
+        | MsFlags::MS_NOEXEC
+        | MsFlags::MS_SILENT
+        | NO_LINKS;
+    let mounted = READ_FROM
+        .iter()
+        .any(|(kind, options)| mount(Some(device), at, Some(*kind), flags, Some(*options)).is_ok());
+    let none = || io::Error::other("no file system that can be read; use FAT");
+    mounted.then_some(()).ok_or_else(none)
 }
 
 #[cfg(test)]
