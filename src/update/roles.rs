@@ -14,7 +14,7 @@ use crate::config::{Paths, Ready, ready};
 use crate::control::update::Happened;
 use crate::control::{Client, MachineClient, Reply, Request, machine};
 use crate::domain::limits::{TRUST_ROOT_BYTES_MAX, UPDATE_TICK};
-use crate::domain::text;
+use crate::domain::{Stamp, text};
 use crate::sandbox::users::{UPDATE, WEB};
 use crate::sandbox::{self, Handed, Profile};
 
@@ -95,6 +95,15 @@ impl Others for Programs {
             Ok(machine::Reply::Refused { why }) => Err(why.to_string()),
             Ok(_) => Err("the machine does not restart; do it at its console".into()),
             Err(error) => Err(format!("the machine does not restart: {error}")),
+        }
+    }
+
+    fn announce(&self, restart: Option<Stamp>) -> Result<(), String> {
+        match self.relay.ask(&Request::Announce { restart }) {
+            Ok(Reply::Done) => Ok(()),
+            Ok(Reply::Refused { why }) => Err(why),
+            Ok(_) => Err("the relay answers something else".into()),
+            Err(error) => Err(error.to_string()),
         }
     }
 

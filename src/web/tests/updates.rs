@@ -9,11 +9,12 @@ use super::*;
 use crate::control::machine::{Channel, System, notice};
 use crate::control::update::Reply as Told;
 use crate::control::update::{
-    Accept, Automatic, Happened, Line, Offer, Phase, Request as Order, Settings, Status, Verdict,
-    Way, What, When, Who, Window,
+    Accept, Automatic, Happened, Line, News, Offer, Phase, Request as Order, Settings, Status,
+    Verdict, Way, What, When, Who, Window,
 };
 use crate::domain::Text;
 use crate::domain::limits::BUNDLE_METADATA_BYTES_MAX;
+use crate::store::sessions;
 
 /// What the agent was asked, and what followed it.
 type Heard = Arc<Mutex<Vec<(Order, Vec<u8>)>>>;
@@ -59,6 +60,7 @@ fn status(phase: Phase) -> Status {
         root_version: 3,
         security_epoch: 1,
         blocked: None,
+        news: None,
     }
 }
 
@@ -402,8 +404,72 @@ async fn open_sessions_are_counted_before_a_restart() {
             restart: None,
         })))
     });
+    let ana = appliance.account("ana", false, true).await;
+    let mut row = crate::store::testing::session(7, ana.id, "Kim <i>Lee</i>");
+    row.owner_name = label("Ana");
+    appliance.write(move |tx| sessions::start(tx, &row)).await;
     let text = page(&appliance, &admin, "/login/updates").await.text;
     assert!(text.contains("3 support sessions are open."), "{text}");
+    let named =
+        "<strong>Ana</strong> is waited for by <strong>Kim &#60;i&#62;Lee&#60;/i&#62;</strong>";
+    assert!(text.contains(named), "{text}");
+    assert!(text.contains("Restart in the window"), "{text}");
+}
+
+#[tokio::test]
+async fn what_is_new_is_shown_at_the_next_sign_in_once_to_each_person() {
+    let appliance = Appliance::new();
+    for (name, administrator) in [("admin", true), ("rita", false)] {
+        appliance.account(name, administrator, !administrator).await;
+    }
+    let proved = |version: &str| {
+        let mut now = status(Phase::Idle);
+        now.news = Some(News {
+            version: Text::try_from(version).unwrap(),
+            notes: "Sessions go on <b>by themselves</b>.".into(),
+        });
+        Told::Status(Box::new(now))
+    };
+    agent(&appliance, move |_| proved("0.6.0"));
+    for (door, name, to) in [
+        ("/login", "admin", "/login/status"),
+        ("/console/sign-in", "rita", "/console"),
+    ] {
+        let form = format!("name={name}&password=correct+horse");
+        let sign_in = || appliance.send(Browser::post(door, &form));
+        let answer = sign_in().await;
+        let news = format!("/login/news?to={to}");
+        assert_eq!(answer.header("location"), news);
+        let cookie = answer.cookie().unwrap();
+        let shown = appliance.send(Browser::get(&news).cookie(&cookie)).await;
+        for words in ["version 0.6.0", "Sessions go on &#60;b&#62;by themselves"] {
+            assert!(shown.text.contains(words), "{words} in {}", shown.text);
+        }
+        // Who only looked is shown it again.
+        assert_eq!(sign_in().await.header("location"), news);
+        let cookie = sign_in().await.cookie().unwrap();
+        let shown = appliance.send(Browser::get(&news).cookie(&cookie)).await;
+        let csrf = shown.between("name=\"csrf\" value=\"", "\"");
+        let form = format!("csrf={csrf}&to={to}&version=0.6.0");
+        let read = Browser::post("/login/news", &form).cookie(&cookie);
+        assert_eq!(appliance.send(read).await.header("location"), to);
+        assert_eq!(sign_in().await.header("location"), to);
+        let again = appliance.send(Browser::get(&news).cookie(&cookie)).await;
+        assert_eq!(again.header("location"), to);
+    }
+}
+
+#[tokio::test]
+async fn news_lead_only_to_our_own_pages() {
+    let (appliance, admin) = administrated().await;
+    for to in [
+        "https://evil.example/",
+        "//evil.example",
+        "/login//evil.example",
+    ] {
+        let answer = page(&appliance, &admin, &format!("/login/news?to={to}")).await;
+        assert_eq!(answer.header("location"), "/login/status", "{to}");
+    }
 }
 
 #[tokio::test]
