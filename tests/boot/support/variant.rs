@@ -7,9 +7,13 @@ use std::process::Command;
 use super::image::top;
 use super::{Image, run};
 
+/// What is new in it.
+pub const NOTES: &str = "Support sessions go on after an update.";
+
 /// What an update would carry.
 pub struct Variant {
     folder: tempfile::TempDir,
+    version: String,
 }
 
 impl Variant {
@@ -59,7 +63,7 @@ impl Variant {
         }
         let version = format!("{}.newer", image.release("version"));
         let facts = [
-            ("version", version),
+            ("version", version.clone()),
             ("sequence", (sequence + newer).to_string()),
         ];
         let same = ["built", "epoch", "channel", "profile", "schema"];
@@ -68,17 +72,26 @@ impl Variant {
         let lines: Vec<String> = lines.map(|(key, value)| format!("{key}={value}")).collect();
         let text = lines.join("\n") + "\n";
         fs::write(folder.path().join("release"), text).unwrap();
-        Self { folder }
+        Self { folder, version }
+    }
+
+    /// As people read it.
+    pub fn version(&self) -> &str {
+        &self.version
     }
 
     /// The update file that brings it.
     pub fn update(&self) -> PathBuf {
         let file = self.folder.path().join("version.update");
+        let notes = self.folder.path().join("notes");
+        fs::write(&notes, NOTES).unwrap();
         let mut sign = Command::new(top().join("scripts/sign-update"));
         sign.args(["--model", "b200", "--image"])
             .arg(self.folder.path())
             .arg("--keys")
             .arg(Image::keys())
+            .arg("--notes")
+            .arg(&notes)
             .arg("--repository")
             .arg(self.folder.path().join("repository"))
             .arg("--output")
