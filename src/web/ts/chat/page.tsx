@@ -112,15 +112,15 @@ function Talk({ conversation }: { conversation: Conversation }) {
   );
 }
 
-/** The seconds are for the eye; what matters is said once. */
+/** The seconds are for the eye; the rest is said once. */
 function Restart({ conversation }: { conversation: Conversation }) {
   const at = conversation.dial.restart.value;
   if (at === null) return null;
   void now.value;
   const left = Math.max(0, Math.ceil((at - Date.now()) / 1_000));
   return (
-    <p class="talk-lost">
-      <span>{say.restartSoon(left)}</span> <span role="alert">{say.restartGoesOn}</span>
+    <p class="talk-lost" role="alert">
+      <span aria-live="off">{say.restartSoon(left)}</span> {say.restartGoesOn}
     </p>
   );
 }

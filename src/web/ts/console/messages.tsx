@@ -53,13 +53,14 @@ export function RestartBanner({ desk }: { desk: Desk }) {
   void now.value;
   const left = Math.max(0, Math.ceil((at - Date.now()) / 1_000));
   return (
-    <div class="banner warn">
+    <div class="banner warn" role="alert">
       <Icon name="warn" />
-      {/* Said once; the seconds are for the eye. */}
-      <p role="alert">
+      <p>
         <strong>{words.restart.soon}</strong> {words.restart.goesOn}
       </p>
-      <span class="banner-next">{left > 0 ? words.restart.in(left) : words.restart.any}</span>
+      <span class="banner-next" aria-live="off">
+        {left > 0 ? words.restart.in(left) : words.restart.any}
+      </span>
     </div>
   );
 }

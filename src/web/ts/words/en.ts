@@ -251,7 +251,7 @@ export const words = {
     any: "Any moment now",
     now: "The appliance is restarting for an update.",
     comesBack: "This page and your sessions come back by themselves, mostly within a minute or two.",
-    since: (time: string) => `For ${time} now`,
+    since: (time: string) => `Away for ${time}`,
   },
 
   newer: {
