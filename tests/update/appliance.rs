@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use jumpgate::boot::{Environment, Slot, System};
@@ -34,6 +34,8 @@ pub struct Appliance {
     socket: PathBuf,
     /// What reached the audit record.
     pub audit: Receiver<Happened>,
+    /// When people were told that the machine restarts, or that it does not.
+    pub announced: Receiver<Option<Stamp>>,
 }
 
 impl Appliance {
@@ -65,13 +67,15 @@ impl Appliance {
         .unwrap();
         let socket = place("update.sock");
         let (told, audit) = channel();
+        let (announce, announced) = channel();
         let appliance = Self {
             folder,
             socket,
             audit,
+            announced,
         };
         appliance.runs(System::A, Health::Good);
-        appliance.start(vendor.first_root(), told);
+        appliance.start(vendor.first_root(), Programs { told, announce });
         appliance
     }
 
@@ -98,7 +102,7 @@ impl Appliance {
         .unwrap();
     }
 
-    fn start(&self, first_root: Vec<u8>, told: std::sync::mpsc::Sender<Happened>) {
+    fn start(&self, first_root: Vec<u8>, programs: Programs) {
         let machine = Machine {
             facts: self.place("machine.json"),
             partitions: self.place("disk"),
@@ -114,7 +118,7 @@ impl Appliance {
         let state = self.place("state");
         let (head, hands) = UnixStream::pair().unwrap();
         thread::spawn(move || {
-            let others = Box::new(Programs { told });
+            let others = Box::new(programs);
             let mut writer = Writer::new(machine, &state, others);
             hands.set_nonblocking(true).unwrap();
             tokio_uring::start(async {
@@ -215,7 +219,8 @@ impl Appliance {
 
 /// The programs beside the agent.
 struct Programs {
-    told: std::sync::mpsc::Sender<Happened>,
+    told: Sender<Happened>,
+    announce: Sender<Option<Stamp>>,
 }
 
 impl Others for Programs {
@@ -224,8 +229,9 @@ impl Others for Programs {
     }
 
     fn announce(&self, restart: Option<Stamp>) -> Result<(), String> {
-        assert!(restart.is_none_or(|at| at > Stamp(1_764_000_000_000)));
-        Ok(())
+        self.announce
+            .send(restart)
+            .map_err(|error| error.to_string())
     }
 
     fn back_up(&self, label: &str) -> Result<(), String> {
