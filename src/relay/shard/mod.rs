@@ -10,6 +10,7 @@
 
 mod conn;
 mod page;
+mod part;
 #[cfg(test)]
 mod tests;
 
@@ -168,29 +169,6 @@ impl Shard {
         }
         self.part();
         Ok(())
-    }
-
-    /// Tells the hub where everybody stood. What was forwarded is recorded first.
-    fn part(mut self) {
-        let (hub, transcripts) = (self.setting.hub.clone(), self.setting.transcripts.clone());
-        let parted = self.exchange.part();
-        let pending = std::mem::take(&mut self.pending);
-        // From here on nobody waits for this thread.
-        drop(self);
-        for last in pending {
-            match last {
-                Outgoing::ToHub(event) => drop(hub.send(event)),
-                Outgoing::Tapped { tap, offset, bytes } => {
-                    let mail = transcripts::Mail::Output { tap, offset, bytes };
-                    drop(transcripts.blocking_send(mail));
-                }
-                // Not forwarded, so it is asked for again.
-                Outgoing::Across(_) => {}
-            }
-        }
-        for event in parted {
-            drop(hub.send(event));
-        }
     }
 
     fn complete(&mut self, completion: Completion, now: Moment) {

@@ -9,18 +9,21 @@ use super::*;
 use crate::control::machine::{Channel, System, notice};
 use crate::control::update::Reply as Told;
 use crate::control::update::{
-    Accept, Automatic, Happened, Line, News, Offer, Phase, Request as Order, Settings, Status,
-    Verdict, Way, What, When, Who, Window,
+    Accept, Automatic, Happened, Line, Offer, Phase, Request as Order, Settings, Status, Verdict,
+    Way, What, When, Who, Window,
 };
 use crate::domain::Text;
 use crate::domain::limits::BUNDLE_METADATA_BYTES_MAX;
 use crate::store::sessions;
 
 /// What the agent was asked, and what followed it.
-type Heard = Arc<Mutex<Vec<(Order, Vec<u8>)>>>;
+pub(super) type Heard = Arc<Mutex<Vec<(Order, Vec<u8>)>>>;
 
 /// Starts an agent that reads what follows a request and answers as `answer` says.
-fn agent(appliance: &Appliance, answer: impl Fn(&Order) -> Told + Send + Sync + 'static) -> Heard {
+pub(super) fn agent(
+    appliance: &Appliance,
+    answer: impl Fn(&Order) -> Told + Send + Sync + 'static,
+) -> Heard {
     let listener = UnixListener::bind(appliance.site.paths.update_socket()).unwrap();
     let heard = Heard::default();
     let (told, answer) = (heard.clone(), Arc::new(answer));
@@ -49,7 +52,7 @@ fn talk(mut stream: UnixStream, heard: &Heard, answer: &dyn Fn(&Order) -> Told) 
     wire::write(&mut stream, &reply).unwrap();
 }
 
-fn status(phase: Phase) -> Status {
+pub(super) fn status(phase: Phase) -> Status {
     Status {
         phase,
         offer: None,
@@ -91,14 +94,14 @@ fn willing(order: &Order) -> Told {
     }
 }
 
-async fn administrated() -> (Appliance, SignedIn) {
+pub(super) async fn administrated() -> (Appliance, SignedIn) {
     let appliance = Appliance::new();
     appliance.account("admin", true, false).await;
     let admin = appliance.sign_in("admin").await;
     (appliance, admin)
 }
 
-async fn page(appliance: &Appliance, admin: &SignedIn, address: &str) -> Answer {
+pub(super) async fn page(appliance: &Appliance, admin: &SignedIn, address: &str) -> Answer {
     appliance
         .send(Browser::get(address).cookie(&admin.cookie))
         .await
@@ -414,62 +417,6 @@ async fn open_sessions_are_counted_before_a_restart() {
         "<strong>Ana</strong> is waited for by <strong>Kim &#60;i&#62;Lee&#60;/i&#62;</strong>";
     assert!(text.contains(named), "{text}");
     assert!(text.contains("Restart in the window"), "{text}");
-}
-
-#[tokio::test]
-async fn what_is_new_is_shown_at_the_next_sign_in_once_to_each_person() {
-    let appliance = Appliance::new();
-    for (name, administrator) in [("admin", true), ("rita", false)] {
-        appliance.account(name, administrator, !administrator).await;
-    }
-    let proved = |version: &str| {
-        let mut now = status(Phase::Idle);
-        now.news = Some(News {
-            version: Text::try_from(version).unwrap(),
-            notes: "Sessions go on <b>by themselves</b>.".into(),
-        });
-        Told::Status(Box::new(now))
-    };
-    agent(&appliance, move |_| proved("0.6.0"));
-    for (door, name, to) in [
-        ("/login", "admin", "/login/status"),
-        ("/console/sign-in", "rita", "/console"),
-    ] {
-        let form = format!("name={name}&password=correct+horse");
-        let sign_in = || appliance.send(Browser::post(door, &form));
-        let answer = sign_in().await;
-        let news = format!("/login/news?to={to}");
-        assert_eq!(answer.header("location"), news);
-        let cookie = answer.cookie().unwrap();
-        let shown = appliance.send(Browser::get(&news).cookie(&cookie)).await;
-        for words in ["version 0.6.0", "Sessions go on &#60;b&#62;by themselves"] {
-            assert!(shown.text.contains(words), "{words} in {}", shown.text);
-        }
-        // Who only looked is shown it again.
-        assert_eq!(sign_in().await.header("location"), news);
-        let cookie = sign_in().await.cookie().unwrap();
-        let shown = appliance.send(Browser::get(&news).cookie(&cookie)).await;
-        let csrf = shown.between("name=\"csrf\" value=\"", "\"");
-        let form = format!("csrf={csrf}&to={to}&version=0.6.0");
-        let read = Browser::post("/login/news", &form).cookie(&cookie);
-        assert_eq!(appliance.send(read).await.header("location"), to);
-        assert_eq!(sign_in().await.header("location"), to);
-        let again = appliance.send(Browser::get(&news).cookie(&cookie)).await;
-        assert_eq!(again.header("location"), to);
-    }
-}
-
-#[tokio::test]
-async fn news_lead_only_to_our_own_pages() {
-    let (appliance, admin) = administrated().await;
-    for to in [
-        "https://evil.example/",
-        "//evil.example",
-        "/login//evil.example",
-    ] {
-        let answer = page(&appliance, &admin, &format!("/login/news?to={to}")).await;
-        assert_eq!(answer.header("location"), "/login/status", "{to}");
-    }
 }
 
 #[tokio::test]
