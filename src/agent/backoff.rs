@@ -16,15 +16,19 @@ impl Backoff {
     pub fn next_wait(&mut self, chance: u32) -> Duration {
         let doubled = REDIAL_AFTER.saturating_mul(2_u32.saturating_pow(self.tries.min(16)));
         self.tries = self.tries.saturating_add(1);
-        let longest = doubled.min(REDIAL_AFTER_MAX);
-        let cut = (longest / 2).mul_f64(f64::from(chance) / f64::from(u32::MAX));
-        longest.saturating_sub(cut)
+        jittered(doubled.min(REDIAL_AFTER_MAX), chance)
     }
 
     /// A dial succeeded: the next loss starts with the shortest wait again.
     pub fn reset(&mut self) {
         self.tries = 0;
     }
+}
+
+/// A wait of at most `longest`, and at least half of it.
+pub fn jittered(longest: Duration, chance: u32) -> Duration {
+    let cut = (longest / 2).mul_f64(f64::from(chance) / f64::from(u32::MAX));
+    longest.saturating_sub(cut)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use super::log::Log;
 use super::shells::Shells;
 use crate::domain::limits::{
     CHATS_UNSENT_MAX, CUSTOMER_RETURN_WITHIN, FIRST_LINK_WITHIN, HELLO_WITHIN, LEAVE_WITHIN,
+    RESTART_RETURN_WITHIN,
 };
 use crate::domain::turned::{KeyText, PuzzleAnswer};
 use crate::domain::{Facts, Label, LongText, Moment, PromptId, SessionId, ShellId, Text};
@@ -52,6 +53,8 @@ pub struct Customer {
     /// The last answer and until when it holds, for a relay that lost it with the link.
     answered: Option<(PromptId, bool, Moment)>,
     shells: Shells,
+    /// The appliance said that it restarts: it is away for longer, and comes back.
+    restart_expected: bool,
     /// Sharing was stopped while the relay could not hear it.
     owes_stop: bool,
     /// The customer left; over at this moment even if nobody heard.
@@ -138,6 +141,7 @@ impl Customer {
             prompt: None,
             answered: None,
             shells: Shells::default(),
+            restart_expected: false,
             owes_stop: false,
             leaving: None,
             chats: VecDeque::new(),
@@ -169,6 +173,11 @@ impl Customer {
     /// Whether to dial.
     pub fn wants_link(&self) -> bool {
         !self.over && !self.solving && self.link.is_none()
+    }
+
+    /// Whether the appliance restarts, as it said: to be dialed without pause once the link is gone.
+    pub fn expects_restart(&self) -> bool {
+        self.restart_expected
     }
 
     /// Whether the session was ever joined.
@@ -533,7 +542,9 @@ impl Customer {
     }
 
     fn alone_until(&self) -> Option<Moment> {
-        let patience = if self.session.is_some() {
+        let patience = if self.restart_expected {
+            RESTART_RETURN_WITHIN
+        } else if self.session.is_some() {
             CUSTOMER_RETURN_WITHIN
         } else {
             FIRST_LINK_WITHIN

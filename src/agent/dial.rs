@@ -1,5 +1,6 @@
 //! One attempt to reach the appliance: names, perhaps a proxy, TCP, TLS.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -16,7 +17,9 @@ use tokio_rustls::client::TlsStream;
 use super::names;
 use super::pin;
 use super::proxy::{self, Answer, BadAnswer, BadProxy, Credentials, Proxy};
-use crate::domain::limits::{DIAL_WITHIN, HTTP_HEAD_BYTES_MAX, NEXT_ADDRESS_AFTER};
+use crate::domain::limits::{
+    DIAL_BESIDE_AFTER, DIAL_WITHIN, DIALS_AT_ONCE_MAX, HTTP_HEAD_BYTES_MAX, NEXT_ADDRESS_AFTER,
+};
 use crate::domain::pass::SiteAddress;
 use crate::domain::token::Fingerprint;
 use crate::link::ALPN;
@@ -126,6 +129,30 @@ impl Dialer {
         timeout(DIAL_WITHIN, self.dial_patiently())
             .await
             .map_err(|_| DialError::Slow)?
+    }
+
+    /// The same for an appliance that restarts: attempts overlap, so that one of them begins soon after
+    /// it is back, whatever became of those before. The oldest of all is never given up for a newer
+    /// one, for whoever is far away.
+    pub async fn dial_in_restart(&self) -> Result<Dialed, DialError> {
+        let mut tries = JoinSet::new();
+        let mut newer = VecDeque::new();
+        loop {
+            let dialer = self.clone();
+            let this = tries.spawn(async move { dialer.dial().await });
+            if tries.len() > 1 {
+                newer.push_back(this);
+            }
+            if newer.len() >= DIALS_AT_ONCE_MAX
+                && let Some(oldest) = newer.pop_front()
+            {
+                oldest.abort();
+            }
+            tokio::select! {
+                Some(Ok(done)) = tries.join_next() => return done,
+                () = sleep(DIAL_BESIDE_AFTER) => {}
+            }
+        }
     }
 
     async fn dial_patiently(&self) -> Result<Dialed, DialError> {

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::update::Happened;
 use crate::domain::token::Fingerprint;
 use crate::domain::turned::{KeyText, PuzzleAnswer};
-use crate::domain::{AccountId, AccountName, DisplayName, Label, PeerAddress, Secret, Token};
+use crate::domain::{
+    AccountId, AccountName, DisplayName, Label, PeerAddress, Secret, Stamp, Token,
+};
 
 /// One question or order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -69,6 +71,12 @@ pub enum Request {
         /// Its life; the appliance's default if absent.
         #[serde(default)]
         seconds: Option<u32>,
+    },
+    /// Tell everybody who is connected when the appliance restarts for an update, or that it does not
+    /// after all. Root only. Answer: [`super::Reply::Done`].
+    Announce {
+        /// When; none takes it back.
+        restart: Option<Stamp>,
     },
     /// The slot has proved itself: its store is the one that counts from now on, and changes are
     /// possible again. Root only. Answer: [`super::Reply::Done`], also where there is no trial.

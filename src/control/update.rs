@@ -287,6 +287,19 @@ pub struct Status {
     pub security_epoch: u32,
     /// Why no update can be installed now, and what to do about it.
     pub blocked: Option<Notice>,
+    /// What is new in the version that runs, if an update brought it and it proved itself.
+    #[serde(default)]
+    pub news: Option<News>,
+}
+
+/// What is new in a version, as its signed manifest says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct News {
+    /// Which.
+    pub version: Version,
+    /// In lines of plain text.
+    pub notes: String,
 }
 
 /// A look at the source.

@@ -98,6 +98,9 @@ pub const HUB_TICK: Duration = Duration::from_millis(250);
 pub const REPRESENTATIVE_RETURN_WITHIN: Duration = Duration::from_secs(60);
 /// A customer client that lost the connection keeps trying for this long.
 pub const CUSTOMER_RETURN_WITHIN: Duration = Duration::from_secs(300);
+/// After a restart that was announced it tries for longer: a new version has five minutes to prove
+/// itself, and the machine three starts to come back to the one before.
+pub const RESTART_RETURN_WITHIN: Duration = Duration::from_secs(20 * 60);
 /// A consent prompt that nobody answers refuses after this.
 pub const CONSENT_WITHIN: Duration = Duration::from_secs(60);
 /// Sessions that are not over, in all.
@@ -257,6 +260,12 @@ pub const SITE_NAME_BYTES_MAX: usize = 253;
 pub const REDIAL_AFTER_MAX: Duration = Duration::from_secs(15);
 /// One attempt to reach the appliance: names, proxy, TCP and TLS together.
 pub const DIAL_WITHIN: Duration = Duration::from_secs(15);
+/// The longest wait between two dials while an appliance restarts as it said.
+pub const REDIAL_IN_RESTART: Duration = Duration::from_millis(500);
+/// Nobody hears a machine that is down say so: another attempt begins beside the one that waits.
+pub const DIAL_BESIDE_AFTER: Duration = Duration::from_secs(1);
+/// Attempts beside each other; then the oldest is given up.
+pub const DIALS_AT_ONCE_MAX: usize = 5;
 
 // ---- customer client ----
 
@@ -490,6 +499,10 @@ pub const UPDATE_TICK: Duration = Duration::from_secs(5);
 pub const UPDATE_WINDOWS_AHEAD_MAX: i64 = 7;
 /// Connections to the agent at once: pages, a console, a stick.
 pub const UPDATE_CONNECTIONS_MAX: usize = 8;
+/// Signing in waits this long for what is new in a version.
+pub const NEWS_WITHIN: Duration = Duration::from_secs(2);
+/// Sessions that a restart would interrupt, as far as they are named.
+pub const UPDATE_SESSIONS_NAMED_MAX: usize = 12;
 /// Somebody who hands in an update and says nothing for this long has gone.
 pub const UPDATE_SUBMIT_STALL_MAX: Duration = Duration::from_secs(60);
 /// Whoever waits for the agent's answer looks this often at how far it is.

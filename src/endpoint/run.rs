@@ -20,8 +20,8 @@ use super::shell::{Shell, ShellEvent};
 use super::terminal::Tone;
 use super::words;
 use crate::agent::proxy::Credentials;
-use crate::agent::{Backoff, Customer, DialError, Dialed, Dialer, End};
-use crate::domain::limits::{CTRL_C_AGAIN_WITHIN, SHELL_HANG_UP_WITHIN};
+use crate::agent::{Backoff, Customer, DialError, Dialed, Dialer, End, backoff};
+use crate::domain::limits::{CTRL_C_AGAIN_WITHIN, REDIAL_IN_RESTART, SHELL_HANG_UP_WITHIN};
 use crate::domain::text::label;
 use crate::domain::turned::{KeyText, PuzzleAnswer, TurnedReason};
 use crate::domain::{LongText, Moment, Secret, ShellId};
@@ -312,7 +312,14 @@ impl<'a> Run<'a> {
             }
             Event::Redial => {
                 let dialer = self.dialer.clone();
-                self.dialing = Some(tokio::spawn(async move { dialer.dial().await }));
+                let restarts = self.customer.expects_restart();
+                self.dialing = Some(tokio::spawn(async move {
+                    if restarts {
+                        dialer.dial_in_restart().await
+                    } else {
+                        dialer.dial().await
+                    }
+                }));
             }
             Event::Solved(answer) => {
                 self.solving = None;
@@ -358,7 +365,12 @@ impl<'a> Run<'a> {
     }
 
     fn wait_before_redial(&mut self) {
-        self.redial_at = Instant::now() + self.backoff.next_wait(chance());
+        let wait = if self.customer.expects_restart() {
+            backoff::jittered(REDIAL_IN_RESTART, chance())
+        } else {
+            self.backoff.next_wait(chance())
+        };
+        self.redial_at = Instant::now() + wait;
     }
 
     fn dial_failed(&mut self, error: &DialError) {

@@ -72,8 +72,31 @@ pub(super) fn stopped(name: &str) -> String {
 pub(super) const NOTHING_SHARED: &str = "Nothing is shared at the moment.";
 
 /// The link is gone.
-pub(super) const LINK_LOST: &str =
-    "The connection is interrupted. Trying to get it back; what you type is sent then.";
+pub(super) fn link_lost(restarts: bool) -> &'static str {
+    if restarts {
+        "The connection is interrupted: the appliance restarts. This takes a minute or two; keep \
+         this window open. What you type is sent then."
+    } else {
+        "The connection is interrupted. Trying to get it back; what you type is sent then."
+    }
+}
+
+/// The appliance restarts, or does not after all.
+pub(super) fn restart(within: Option<Duration>) -> String {
+    within.map_or_else(
+        || "The appliance does not restart after all.".to_owned(),
+        |within| {
+            let seconds = match within.as_secs() {
+                1 => "1 second".to_owned(),
+                seconds => format!("{seconds} seconds"),
+            };
+            format!(
+                "The appliance restarts in {seconds} for an update. Your session goes on by itself \
+                 afterwards; keep this window open."
+            )
+        },
+    )
+}
 
 /// And back.
 pub(super) const LINK_BACK: &str = "The connection is back.";

@@ -254,6 +254,12 @@ pub enum ToCustomer {
         /// Which.
         shell: ShellId,
     },
+    /// The appliance restarts for an update; the session goes on by itself afterwards. Said again
+    /// after a resume as long as it holds.
+    Restart {
+        /// Until then; none takes it back.
+        seconds: Option<u32>,
+    },
     /// The session is over; the link closes. Nobody can reach this computer any more.
     Ended {
         /// Why.
@@ -444,6 +450,12 @@ pub enum ToConsole {
         session: Option<SessionId>,
         /// Why.
         reason: Failure,
+    },
+    /// The appliance restarts for an update; sessions go on by themselves afterwards. Said again
+    /// after coming back as long as it holds.
+    Restart {
+        /// Until then; none takes it back.
+        seconds: Option<u32>,
     },
     /// Another console of the same representative took over; this link closes for good.
     Replaced,

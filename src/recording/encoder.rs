@@ -20,6 +20,15 @@ pub struct Asciicast {
     hash: Context,
 }
 
+/// Where a transcript stands between two programs that write it, besides its lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Of the last event.
+    pub elapsed: Duration,
+    /// The beginning of a character: at most 3 bytes.
+    pub carried: Vec<u8>,
+}
+
 /// What all lines together come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finished {
@@ -51,6 +60,26 @@ impl Asciicast {
     /// The terminal's size changed.
     pub fn resize(&mut self, elapsed: Duration, columns: u16, rows: u16, out: &mut Vec<u8>) {
         self.event(elapsed, Happened::Resized { columns, rows }, out);
+    }
+
+    /// Where it stands, for whoever goes on with it.
+    pub fn cut(&self) -> Cut {
+        Cut {
+            elapsed: self.elapsed,
+            carried: self.utf8.carried().to_vec(),
+        }
+    }
+
+    /// Goes on after the lines that are there.
+    pub fn resumed(lines: &[u8], cut: &Cut) -> Self {
+        let mut hash = Context::new(&SHA256);
+        hash.update(lines);
+        Self {
+            utf8: Utf8::resumed(&cut.carried),
+            elapsed: cut.elapsed.min(ELAPSED_MAX),
+            bytes: lines.len() as u64,
+            hash,
+        }
     }
 
     /// The shell is over.

@@ -19,7 +19,7 @@ mod utf8;
 #[cfg(any(test, fuzzing))]
 pub use decoder::fuzz;
 pub use decoder::{Decoder, RecordingError};
-pub use encoder::{Asciicast, Finished};
+pub use encoder::{Asciicast, Cut, Finished};
 
 use std::time::Duration;
 

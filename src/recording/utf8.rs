@@ -36,6 +36,21 @@ impl Utf8 {
         text
     }
 
+    /// What waits for the rest of its character.
+    pub(super) fn carried(&self) -> &[u8] {
+        &self.carried
+    }
+
+    /// Goes on where [`Self::carried`] was asked.
+    pub(super) fn resumed(carried: &[u8]) -> Self {
+        let carried = if is_incomplete(carried) {
+            carried.to_vec()
+        } else {
+            Vec::new()
+        };
+        Self { carried }
+    }
+
     /// The text of what is still carried over: nothing follows it any more.
     pub(super) fn finish(self) -> &'static str {
         if self.carried.is_empty() {

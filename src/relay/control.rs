@@ -124,12 +124,16 @@ impl Control {
                 representative,
                 seconds,
             } => refusing(self.create_key(&representative, seconds)),
-            Request::Proven | Request::BackUp { .. } | Request::RecordUpdate { .. }
+            Request::Proven
+            | Request::BackUp { .. }
+            | Request::RecordUpdate { .. }
+            | Request::Announce { .. }
                 if caller == Caller::Stranger =>
             {
                 refusing(Err(Refusal("only root may ask for this".into())))
             }
             Request::RecordUpdate { happened } => refusing(self.record_update(&happened)),
+            Request::Announce { restart } => self.ask(Order::Announce { restart }),
             Request::Proven => refusing(self.proven()),
             Request::BackUp { label } => refusing(self.back_up(&label)),
         }

@@ -78,6 +78,12 @@ impl HubThread {
             }
             self.carry_out(hub.take_effects());
         }
+        // Shards have stopped and said where everybody stood.
+        for event in self.events.try_iter() {
+            self.handle(&mut hub, event);
+        }
+        hub.suspend();
+        self.carry_out(hub.take_effects());
     }
 
     fn handle(&self, hub: &mut Hub, event: Event) {

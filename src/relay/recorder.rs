@@ -18,9 +18,12 @@ use crate::domain::limits::RECORDER_BATCH_MAX;
 use crate::domain::text::label;
 use crate::domain::token::Fingerprint;
 use crate::domain::{Entry, SessionId, Stamp};
+use crate::store::open_shells::{Cut, OpenShell};
 use crate::store::session_keys::SessionKeyRow;
 use crate::store::sessions::{SavedState, SessionRow, Standing};
-use crate::store::{Database, StoreError, entries, session_keys, sessions, transcripts};
+use crate::store::{
+    Database, StoreError, entries, open_shells, session_keys, sessions, transcripts,
+};
 
 /// Something to put on record.
 #[derive(Debug)]
@@ -50,6 +53,13 @@ pub enum Work {
         /// Of the whole file.
         sha256: Fingerprint,
     },
+    /// A transcript is on the disk as far as it goes, to be gone on with by the next relay.
+    TranscriptSuspended {
+        /// Whose.
+        tap: Tap,
+        /// How far it is.
+        cut: Cut,
+    },
 }
 
 /// How far the recorder got, and a bell that never blocks it.
@@ -72,7 +82,9 @@ pub fn run(mut database: Database, work: &Receiver<Work>, acknowledged: &Acknowl
         commit(&mut database, &batch);
         let numbers = batch.iter().filter_map(|work| match work {
             Work::Batch { number, .. } => Some(*number),
-            Work::TranscriptBegan { .. } | Work::TranscriptEnded { .. } => None,
+            Work::TranscriptBegan { .. }
+            | Work::TranscriptEnded { .. }
+            | Work::TranscriptSuspended { .. } => None,
         });
         if let Some(last) = numbers.max() {
             acknowledged.through.store(last, Ordering::Release);
@@ -130,6 +142,9 @@ fn apply(tx: &Tx<'_>, work: &Work) -> Result<(), StoreError> {
         Work::Batch { records, .. } => records.iter().try_for_each(|record| put(tx, record)),
         Work::TranscriptBegan { tap, file, at } => {
             transcripts::start(tx, tap.session, tap.shell, file, *at)
+        }
+        Work::TranscriptSuspended { tap, cut } => {
+            open_shells::transcript(tx, tap.session, tap.shell, cut)
         }
         Work::TranscriptEnded { tap, bytes, sha256 } => {
             let at = stamp();
@@ -236,6 +251,16 @@ fn put(tx: &Tx<'_>, record: &Record) -> Result<(), StoreError> {
             };
             audit::append(tx, *at, &Actor::Appliance, &event)
         }
+        Record::ShellSuspended(shell) => open_shells::put(
+            tx,
+            &OpenShell {
+                session: shell.session,
+                shell: shell.shell,
+                size: shell.size,
+                input: (shell.customer.acknowledged, shell.customer.sent),
+                output: (shell.console.acknowledged, shell.console.sent),
+            },
+        ),
     }
 }
 

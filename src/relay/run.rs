@@ -11,8 +11,8 @@ use crossbeam::channel::{Receiver, bounded};
 use super::clock::{Clock, stamp};
 use super::control::{self, Control};
 use super::generations::{self, Opened};
-use super::hub::event::{KeyRecord, SessionRecord};
-use super::hub::{Hub, Memory, Turn};
+use super::hub::event::{KeyRecord, SessionRecord, ShellRecord};
+use super::hub::{Hub, Memory, Reached, Turn};
 use super::hub_thread::{Answers, HubThread, random};
 use super::identities::{Identities, KeysError};
 use super::recorder::{self, Acknowledged};
@@ -28,6 +28,7 @@ use crate::domain::{Stamp, Token};
 use crate::link::ALPN;
 use crate::metrics::{Counters, Sandbox};
 use crate::net::Waker;
+use crate::store::open_shells::{self, Waiting};
 use crate::store::sessions::SavedState;
 use crate::store::{Database, StoreError, accounts, entries, session_keys, sessions, settings};
 use crate::tls::{Configs, TlsError};
@@ -101,7 +102,8 @@ impl Relay {
             on_trial,
         } = generations::open(paths, stamp())?;
         let setup = begin(&mut database, stamp())?;
-        let memory = remember(&database, stamp())?;
+        let waiting = database.write(open_shells::take)?;
+        let memory = remember(&database, &waiting, stamp())?;
         let ready = Ready {
             error: None,
             certificate: Some(identities.web.certificate_fingerprint()),
@@ -156,7 +158,7 @@ impl Relay {
         let transcripts = {
             let (folder, hub) = (paths.recordings(), to_hub.clone());
             spawn("transcripts", &fail, move || {
-                transcripts::run(&folder, mail, &to_recorder, &hub);
+                transcripts::run(&folder, waiting, mail, &to_recorder, &hub);
             })?
         };
         let hub = spawn("hub", &fail, move || hub_thread.run(hub))?;
@@ -327,9 +329,20 @@ fn begin(database: &mut Database, at: Stamp) -> Result<Option<Token>, StoreError
 }
 
 /// Keys and sessions that are not over.
-fn remember(database: &Database, at: Stamp) -> Result<Memory, StoreError> {
+fn remember(database: &Database, waiting: &[Waiting], at: Stamp) -> Result<Memory, StoreError> {
     database.read(|c| {
-        let mut memory = Memory::default();
+        let reached = |(acknowledged, sent)| Reached { acknowledged, sent };
+        let shells = waiting.iter().map(|one| ShellRecord {
+            session: one.shell.session,
+            shell: one.shell.shell,
+            size: one.shell.size,
+            customer: reached(one.shell.input),
+            console: reached(one.shell.output),
+        });
+        let mut memory = Memory {
+            shells: shells.collect(),
+            ..Memory::default()
+        };
         for row in session_keys::unused(c, at)? {
             let Some((account, _)) = accounts::by_id(c, row.account)? else {
                 continue;

@@ -7,19 +7,21 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam::channel::Sender;
 use tokio::sync::mpsc::Receiver;
 use tokio_uring::fs::{File, OpenOptions};
 
+use super::clock::stamp;
 use super::hub::Event;
 use super::hub::event::{Tap, TranscriptOrder};
 use super::recorder::Work;
 use crate::domain::Stamp;
 use crate::domain::limits::TRANSCRIPT_BYTES_MAX;
 use crate::domain::text::label;
-use crate::recording::{Asciicast, Header};
+use crate::recording::{Asciicast, Cut, Header};
+use crate::store::open_shells::{self, Waiting};
 
 /// Something for a transcript.
 #[derive(Debug)]
@@ -45,10 +47,19 @@ struct Transcript {
     /// Bytes of the shell that were taken.
     taken: u64,
     began: Instant,
+    /// Since the shell began, when this relay came to it.
+    before: Duration,
 }
 
-/// Runs until every sender of `mail` is gone, and has finished every transcript then.
-pub fn run(folder: &Path, mail: Receiver<Mail>, recorder: &Sender<Work>, hub: &Sender<Event>) {
+/// Goes on with those that `waiting` names and runs until every sender of `mail` is gone. Every
+/// transcript is finished then, or noted to be gone on with.
+pub fn run(
+    folder: &Path,
+    waiting: Vec<Waiting>,
+    mail: Receiver<Mail>,
+    recorder: &Sender<Work>,
+    hub: &Sender<Event>,
+) {
     let mut writer = Writer {
         folder: folder.to_owned(),
         open: HashMap::new(),
@@ -56,7 +67,7 @@ pub fn run(folder: &Path, mail: Receiver<Mail>, recorder: &Sender<Work>, hub: &S
         recorder: recorder.clone(),
         hub: hub.clone(),
     };
-    tokio_uring::start(writer.run(mail));
+    tokio_uring::start(writer.run(waiting, mail));
 }
 
 struct Writer {
@@ -69,7 +80,17 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(&mut self, mut mail: Receiver<Mail>) {
+    async fn run(&mut self, waiting: Vec<Waiting>, mut mail: Receiver<Mail>) {
+        for one in waiting {
+            let tap = Tap {
+                session: one.shell.session,
+                shell: one.shell.shell,
+            };
+            match self.go_on(&one).await {
+                Ok(open) => drop(self.open.insert(tap, open)),
+                Err(error) => self.fail(tap, &error),
+            }
+        }
         while let Some(next) = mail.recv().await {
             match next {
                 Mail::Order(TranscriptOrder::Begin {
@@ -85,8 +106,8 @@ impl Writer {
                 Mail::Order(TranscriptOrder::Resize { tap, columns, rows }) => {
                     let lines = self.open.get_mut(&tap).map(|open| {
                         let mut lines = Vec::new();
-                        open.cast
-                            .resize(open.began.elapsed(), columns, rows, &mut lines);
+                        let elapsed = open.elapsed();
+                        open.cast.resize(elapsed, columns, rows, &mut lines);
                         lines
                     });
                     self.append(tap, lines).await;
@@ -99,6 +120,7 @@ impl Writer {
                     self.append(tap, lines).await;
                 }
                 Mail::Order(TranscriptOrder::Finish { tap }) => self.finish(tap).await,
+                Mail::Order(TranscriptOrder::Suspend { tap }) => self.suspend(tap).await,
             }
             let hub = &self.hub;
             self.failed
@@ -139,10 +161,59 @@ impl Writer {
             written: 0,
             taken: 0,
             began: Instant::now(),
+            before: Duration::ZERO,
         };
         self.open.insert(tap, open);
         self.append(tap, Some(lines)).await;
         Ok(())
+    }
+
+    /// Opens a file that another relay left.
+    async fn go_on(&self, waiting: &Waiting) -> io::Result<Transcript> {
+        let path = self.folder.join(&waiting.file);
+        let mut lines = std::fs::read(&path)?;
+        let length = usize::try_from(waiting.cut.written).unwrap_or(usize::MAX);
+        if lines.len() < length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        // Nothing follows what was noted, or nobody was told of it.
+        lines.truncate(length);
+        let file = OpenOptions::new().write(true).open(&path).await?;
+        let elapsed = Duration::from_micros(waiting.cut.elapsed);
+        let cut = Cut {
+            elapsed,
+            carried: waiting.cut.carried.clone(),
+        };
+        // By the calendar, which is all that both relays have.
+        let away = stamp().0.saturating_sub(waiting.started.0).max(0);
+        let since = Duration::from_millis(away.unsigned_abs()).max(elapsed);
+        Ok(Transcript {
+            file,
+            cast: Asciicast::resumed(&lines, &cut),
+            written: waiting.cut.written,
+            taken: waiting.cut.taken,
+            began: Instant::now(),
+            before: since,
+        })
+    }
+
+    /// Leaves a transcript as it is, for the next relay.
+    async fn suspend(&mut self, tap: Tap) {
+        let Some(open) = self.open.remove(&tap) else {
+            return;
+        };
+        if let Err(error) = open.file.sync_all().await {
+            tracing::error!(%error, session = %tap.session, shell = %tap.shell, "transcript_sync");
+        }
+        let cut = open.cast.cut();
+        let cut = open_shells::Cut {
+            taken: open.taken,
+            written: open.written,
+            elapsed: u64::try_from(cut.elapsed.as_micros()).unwrap_or(u64::MAX),
+            carried: cut.carried,
+        };
+        let _ = open.file.close().await;
+        let _ = self.recorder.send(Work::TranscriptSuspended { tap, cut });
     }
 
     async fn append(&mut self, tap: Tap, lines: Option<Vec<u8>>) {
@@ -167,7 +238,8 @@ impl Writer {
             return;
         };
         let mut lines = Vec::new();
-        let end = open.cast.finish(open.began.elapsed(), &mut lines);
+        let elapsed = open.elapsed();
+        let end = open.cast.finish(elapsed, &mut lines);
         if !lines.is_empty() {
             let (done, _) = open.file.write_all_at(lines, open.written).await;
             if let Err(error) = done {
@@ -195,13 +267,18 @@ impl Writer {
 }
 
 impl Transcript {
+    fn elapsed(&self) -> Duration {
+        self.before + self.began.elapsed()
+    }
+
     /// Lines for what of `bytes` is new.
     fn take(&mut self, offset: u64, bytes: &[u8]) -> Option<Vec<u8>> {
         let known = usize::try_from(self.taken.saturating_sub(offset)).ok()?;
         let new = bytes.get(known..)?;
         self.taken += new.len() as u64;
         let mut lines = Vec::new();
-        self.cast.output(self.began.elapsed(), new, &mut lines);
+        let elapsed = self.elapsed();
+        self.cast.output(elapsed, new, &mut lines);
         Some(lines)
     }
 }

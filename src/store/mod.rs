@@ -26,6 +26,8 @@ mod error;
 pub mod generation;
 pub mod journal;
 pub mod known_browsers;
+pub mod news;
+pub mod open_shells;
 pub mod session_keys;
 pub mod sessions;
 pub mod settings;

@@ -18,7 +18,7 @@ use crate::domain::limits::{
     FETCH_AUTHORITIES_BYTES_MAX, FETCH_STALL_MAX, TRUST_ROOT_BYTES_MAX, UPDATE_FIRST_CHECK_AFTER,
     UPDATE_SOURCE_BYTES_MAX, UPDATE_TICK,
 };
-use crate::domain::{Text, text};
+use crate::domain::{Stamp, Text, text};
 use crate::sandbox::users::{FETCH, UPDATE, WEB};
 use crate::sandbox::{self, Handed, Profile};
 
@@ -163,6 +163,15 @@ impl Others for Programs {
             Ok(machine::Reply::Refused { why }) => Err(why.to_string()),
             Ok(_) => Err("the machine does not restart; do it at its console".into()),
             Err(error) => Err(format!("the machine does not restart: {error}")),
+        }
+    }
+
+    fn announce(&self, restart: Option<Stamp>) -> Result<(), String> {
+        match self.relay.ask(&Request::Announce { restart }) {
+            Ok(Reply::Done) => Ok(()),
+            Ok(Reply::Refused { why }) => Err(why),
+            Ok(_) => Err("the relay answers something else".into()),
+            Err(error) => Err(error.to_string()),
         }
     }
 

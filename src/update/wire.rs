@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::boot::System;
 use crate::control::machine::{Channel, Notice};
-use crate::control::update::{Happened, KeyId, Phase, Settings, Version, Who};
+use crate::control::update::{Happened, KeyId, News, Phase, Settings, Version, Who};
 use crate::domain::limits::{AGENT_FRAME_BYTES_MAX, UPDATE_KEYS_MAX};
 use crate::domain::token::Fingerprint;
 use crate::domain::{Model, Stamp};
@@ -167,6 +167,12 @@ pub enum Order {
         /// Why.
         why: Notice,
     },
+    /// Have everybody told when the machine restarts, or that it does not after all. Answer:
+    /// [`Answer::Done`].
+    Announce {
+        /// When; none takes it back.
+        restart: Option<Stamp>,
+    },
     /// Restart the machine into the version that is ready. Answer: [`Answer::Done`].
     Restart {
         /// On whose behalf.
@@ -258,6 +264,8 @@ pub struct Told {
     pub security_epoch: u32,
     /// Why nothing can be written now.
     pub blocked: Option<Notice>,
+    /// What is new in the version that runs, if an update brought it.
+    pub news: Option<News>,
 }
 
 /// What runs.

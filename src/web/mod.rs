@@ -91,6 +91,10 @@ fn login() -> Router<Arc<Site>> {
     Router::new()
         .route("/login", get(sign_in::login).post(sign_in::post_login))
         .route("/login/sign-out", post(sign_in::sign_out))
+        .route(
+            "/login/news",
+            get(login::news::show).post(login::news::post),
+        )
         .route("/login/status", get(status::information))
         .route("/login/reports", get(reports::list))
         .route("/login/reports/{session}", get(reports::report))

@@ -128,6 +128,12 @@ impl Site {
         })
     }
 
+    /// Which programs these are: another one after every update.
+    pub(crate) fn version(&self) -> String {
+        let image = self.paths.generation().map_or(0, |own| own.sequence);
+        format!("{}-{image}", env!("CARGO_PKG_VERSION"))
+    }
+
     /// Asks the relay.
     pub(crate) async fn ask(&self, request: &Request) -> Result<Reply, Failure> {
         Ok(self.control.ask_async(request).await?)

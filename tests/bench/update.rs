@@ -20,7 +20,7 @@ use jumpgate::control::update::{Accept, Phase, Reply, Request, Who};
 use jumpgate::control::wire;
 
 use super::Bench;
-use super::appliance::{lay_out, serve};
+use super::appliance::{Programs, lay_out, serve};
 use super::row::Row;
 use super::vendor::{Vendor, Version, payload_at};
 
@@ -33,7 +33,9 @@ const ROOT: &str = "root.json";
 /// Half of the pair: the agent in a process of its own. Ends with the bench.
 pub fn be_the_agent(folder: &Path) {
     let (told, _heard) = mpsc::channel();
-    let _head = serve(folder, fs::read(folder.join(ROOT)).unwrap(), told);
+    let (announce, _announced) = mpsc::channel();
+    let programs = Programs { told, announce };
+    let _head = serve(folder, fs::read(folder.join(ROOT)).unwrap(), programs);
     println!("ready");
     let _ = std::io::stdin().read(&mut [0]);
 }

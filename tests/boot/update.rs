@@ -1,10 +1,13 @@
 //! Updates, from the page to a version that proved itself, or back.
 
+use std::process::Command;
 use std::time::Duration;
 
 use jumpgate::boot::System;
 
-use crate::support::{Admin, BOOT, Disk, Image, Machine, Setup, Variant};
+use crate::support::image::top;
+use crate::support::variant::NOTES;
+use crate::support::{Admin, BOOT, Disk, Image, Machine, Setup, Variant, run};
 
 /// Until a new version has proved itself, or was left: three starts at most.
 const DECIDED: Duration = Duration::from_secs(600);
@@ -63,4 +66,39 @@ fn an_update_whose_web_side_is_broken_is_left_and_the_page_says_so() {
     assert!(machine.times_said("Slot b: version") <= 3);
     let why = status["history"][0]["why"].as_str().unwrap();
     assert!(why.contains("web"), "{why}");
+}
+
+/// The people of `tests/browser`, in front of this machine: one follows the update, the others are
+/// told, sleep through it and come back.
+#[test]
+fn a_person_follows_an_update_on_the_page_and_everybody_comes_back() {
+    let disk = Disk::flashed(&Image::under_test());
+    let newer = Variant::new(&Image::under_test(), 1, |_| {});
+    let setup = Setup::default();
+    let mut machine = Machine::start(&disk, &setup);
+    machine.serves();
+    let screen = machine.shows("/login/setup");
+    let (_, token) = screen.split_once("token=").unwrap();
+    let url = format!("https://localhost:{}", machine.https());
+    let booted = serde_json::json!({
+        "url": url,
+        "setupUrl": format!("{url}/login/setup?token={}", &token[..32]),
+    });
+    let update = serde_json::json!({
+        "file": newer.update(),
+        "version": newer.version(),
+        "notes": NOTES,
+    });
+    let mut browser = Command::new("npm");
+    browser
+        .args(["test", "--prefix"])
+        .arg(top().join("tests/browser"))
+        .args(["--", "update.test.mjs"])
+        .env("JUMPGATE_BOOTED", booted.to_string())
+        .env("JUMPGATE_UPDATE", update.to_string());
+    let said = run(&mut browser);
+    for figure in said.lines().filter(|line| line.contains(" after a page")) {
+        eprintln!("{figure}");
+    }
+    assert_eq!(machine.times_said("BdsDxe: starting"), 2, "one restart");
 }

@@ -260,6 +260,7 @@ pub fn to_customer() -> Examples<ToCustomer> {
         | ToCustomer::ShellPause { .. }
         | ToCustomer::ShellResize { .. }
         | ToCustomer::ShellClose { .. }
+        | ToCustomer::Restart { .. }
         | ToCustomer::Ended { .. } => {}
     }
     let (shell, channel, columns, rows) = (SHELL, 3, 80, 24);
@@ -304,6 +305,7 @@ pub fn to_customer() -> Examples<ToCustomer> {
             rows,
         },
         ToCustomer::ShellClose { shell },
+        ToCustomer::Restart { seconds: Some(15) },
     ];
     all.extend(turned().into_iter().map(ToCustomer::Turned));
     all.extend(entries().into_iter().map(ToCustomer::Entry));
@@ -402,6 +404,7 @@ pub fn to_console() -> Examples<ToConsole> {
         | ToConsole::ShellPause { .. }
         | ToConsole::ShellClosed { .. }
         | ToConsole::Failed { .. }
+        | ToConsole::Restart { .. }
         | ToConsole::Replaced
         | ToConsole::SignedOut => {}
     }
@@ -443,6 +446,7 @@ pub fn to_console() -> Examples<ToConsole> {
         },
         ToConsole::ShellPause { session, shell },
         ToConsole::ShellClosed { session, shell },
+        ToConsole::Restart { seconds: Some(15) },
         ToConsole::Replaced,
         ToConsole::SignedOut,
     ];

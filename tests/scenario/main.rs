@@ -7,6 +7,7 @@
 
 mod support;
 
+mod across;
 mod consent;
 mod crash;
 mod generations;

@@ -275,6 +275,7 @@ impl Console {
                 }
             }
             ToConsole::Failed { .. } => self.failures.push(message),
+            ToConsole::Restart { .. } => {}
             ToConsole::Replaced | ToConsole::SignedOut => self.stage = Stage::Closed,
         }
     }

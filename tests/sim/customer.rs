@@ -231,6 +231,7 @@ impl CustomerEnd {
             Effect::Joined { .. }
             | Effect::Representative { .. }
             | Effect::Stopped
+            | Effect::Restart(_)
             | Effect::LinkLost
             | Effect::ResizeShell { .. } => {}
             Effect::Entry(entry) => {

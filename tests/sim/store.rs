@@ -85,6 +85,8 @@ impl Store {
                     (saved.record.clone(), saved.entries[skip..].to_vec())
                 })
                 .collect(),
+            // Killed, so nothing is known of shells.
+            shells: Vec::new(),
         }
     }
 
@@ -169,6 +171,7 @@ impl Store {
                 saved.ended = true;
                 *ended_here = Some(session);
             }
+            Record::ShellSuspended(_) => unreachable!("the relay never stops in order here"),
         }
     }
 }

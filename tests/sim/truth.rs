@@ -186,6 +186,7 @@ impl Truth {
                 handed.record.allowed.clone_from(allowed);
             }
             Record::Ended { session, .. } => self.handed(*session).ended = true,
+            Record::ShellSuspended(_) => {}
         }
     }
 
@@ -253,6 +254,7 @@ impl Truth {
             ToConsole::Welcome(_)
             | ToConsole::Turned(_)
             | ToConsole::Failed { .. }
+            | ToConsole::Restart { .. }
             | ToConsole::Replaced
             | ToConsole::SignedOut => {}
             ToConsole::Desk { sessions, .. } => sessions.iter().for_each(own),
@@ -318,6 +320,7 @@ impl Truth {
             | ToCustomer::ShellPause { .. }
             | ToCustomer::ShellResize { .. }
             | ToCustomer::ShellClose { .. }
+            | ToCustomer::Restart { .. }
             | ToCustomer::Ended { .. } => assert!(joined.is_some()),
         }
     }

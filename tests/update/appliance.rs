@@ -37,6 +37,8 @@ pub struct Appliance {
     head: Arc<Head>,
     /// What reached the audit record.
     pub audit: Receiver<Happened>,
+    /// When people were told that the machine restarts, or that it does not.
+    pub announced: Receiver<Option<Stamp>>,
 }
 
 impl Appliance {
@@ -74,13 +76,16 @@ impl Appliance {
 
     fn started(folder: tempfile::TempDir, vendor: &Vendor) -> Self {
         let (told, audit) = channel();
-        let head = serve(folder.path(), vendor.first_root(), told);
+        let (announce, announced) = channel();
+        let programs = Programs { told, announce };
+        let head = serve(folder.path(), vendor.first_root(), programs);
         let socket = folder.path().join("update.sock");
         Self {
             folder,
             socket,
             head,
             audit,
+            announced,
         }
     }
 
@@ -226,7 +231,7 @@ pub fn lay_out(folder: &Path, bytes: usize) {
 }
 
 /// Starts the agent of an appliance that was laid out in `folder`.
-pub fn serve(folder: &Path, root: Vec<u8>, told: Sender<Happened>) -> Arc<Head> {
+pub fn serve(folder: &Path, root: Vec<u8>, programs: Programs) -> Arc<Head> {
     let place = |name: &str| folder.join(name);
     let machine = Machine {
         facts: place("machine.json"),
@@ -243,7 +248,7 @@ pub fn serve(folder: &Path, root: Vec<u8>, told: Sender<Happened>) -> Arc<Head> 
     let state = place("state");
     let (head, hands) = UnixStream::pair().unwrap();
     thread::spawn(move || {
-        let others = Box::new(Programs { told });
+        let others = Box::new(programs);
         let mut writer = Writer::new(machine, &state, others);
         hands.set_nonblocking(true).unwrap();
         tokio_uring::start(async {
@@ -267,6 +272,12 @@ struct Programs {
 impl Others for Programs {
     fn restart(&self) -> Result<(), String> {
         Ok(())
+    }
+
+    fn announce(&self, restart: Option<Stamp>) -> Result<(), String> {
+        self.announce
+            .send(restart)
+            .map_err(|error| error.to_string())
     }
 
     fn back_up(&self, label: &str) -> Result<(), String> {

@@ -5,9 +5,9 @@ use std::io::Write as _;
 
 use jumpgate::boot::System;
 use jumpgate::control::machine::Health;
-use jumpgate::control::update::{Accept, Phase, Reply, Request, What, Who};
+use jumpgate::control::update::{Accept, Phase, Reply, Request, What, When, Who};
 use jumpgate::control::wire;
-use jumpgate::domain::limits::TRIES;
+use jumpgate::domain::limits::{TRIES, UPDATE_RESTART_NOTICE};
 
 use crate::appliance::{Appliance, PARTITION};
 use crate::vendor::{Vendor, Version, payload_at};
@@ -227,4 +227,39 @@ fn while_the_running_version_has_not_proved_itself_nothing_is_written() {
         );
     }
     assert!(before == appliance.disk());
+}
+
+#[test]
+fn people_are_told_before_a_restart_and_when_it_does_not_come_after_all() {
+    let vendor = Vendor::new();
+    let appliance = Appliance::new(&vendor);
+    appliance
+        .install(&vendor.make(&Version::new(6)), NOTHING)
+        .unwrap();
+    assert_eq!(appliance.announced.try_iter().count(), 0);
+    let decide = |when| {
+        let who = Who::default();
+        let decided = appliance.ask(&Request::Restart { who, when }, &[]);
+        assert!(matches!(decided, Reply::Done), "{decided:?}");
+        appliance.announced.try_iter().collect::<Vec<_>>()
+    };
+    let asked = now();
+    let told = decide(When::Now);
+    let [Some(restart)] = *told else {
+        panic!("{told:?}");
+    };
+    let notice = i64::try_from(UPDATE_RESTART_NOTICE.as_millis()).unwrap();
+    assert!((asked + notice..=now() + notice).contains(&restart.0));
+    // The page says the same.
+    assert!(matches!(
+        appliance.status().phase,
+        Phase::Ready { restart: Some(at), .. } if at == restart
+    ));
+    assert_eq!(decide(When::Later), [None]);
+    assert_eq!(decide(When::Later), []);
+}
+
+fn now() -> i64 {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+    i64::try_from(since.as_millis()).unwrap()
 }

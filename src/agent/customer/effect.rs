@@ -67,6 +67,8 @@ pub enum Effect {
     CloseShell(ShellId),
     /// Sharing stopped: every permission is withdrawn.
     Stopped,
+    /// The appliance restarts after this time, or does not after all; the session goes on by itself.
+    Restart(Option<Duration>),
     /// Find the answer with [`crate::domain::turned::PuzzleAnswer::find`] and bring it to [`super::Customer::solved`].
     Solve {
         /// To be answered.

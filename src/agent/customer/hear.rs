@@ -147,6 +147,7 @@ impl Customer {
                 }
             }
             ToCustomer::ShellClose { shell } => self.end_shell(shell),
+            ToCustomer::Restart { seconds } => self.restart_announced(seconds),
             ToCustomer::Ended { reason } => self.finish(End::Session(reason)),
         }
         Ok(())
@@ -196,12 +197,22 @@ impl Customer {
             return Err(LinkError::BadMessage { why });
         }
         session.token = token;
+        self.restart_expected = false;
         // The relay may have forgotten a permission, but it cannot have gained one.
         self.allowed.retain(|tool| allowed.contains(tool));
         if allowed.iter().any(|tool| !self.allowed.contains(tool)) {
             self.owes_stop = true;
         }
         Ok(true)
+    }
+
+    /// Said again after every resume as long as it holds.
+    fn restart_announced(&mut self, seconds: Option<u32>) {
+        if self.restart_expected || seconds.is_some() {
+            let within = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+            self.effects.push_back(Effect::Restart(within));
+        }
+        self.restart_expected = seconds.is_some();
     }
 
     /// The link carries the session: says what could not be said before.
@@ -407,6 +418,7 @@ fn name_of(message: &ToCustomer) -> &'static str {
         ToCustomer::ShellPause { .. } => "shell_pause",
         ToCustomer::ShellResize { .. } => "shell_resize",
         ToCustomer::ShellClose { .. } => "shell_close",
+        ToCustomer::Restart { .. } => "restart",
         ToCustomer::Ended { .. } => "ended",
     }
 }

@@ -425,6 +425,38 @@ fn a_wrong_key_is_the_end() {
 }
 
 #[test]
+fn an_appliance_that_restarts_as_it_said_is_waited_for_longer() {
+    let restart = |seconds| ToCustomer::Restart { seconds };
+    let mut pair = Pair::sharing();
+    pair.effects.clear();
+    pair.say(&restart(None));
+    assert_eq!(pair.effects, [], "nobody was told that it does");
+    pair.say(&restart(Some(15)));
+    let told = Effect::Restart(Some(Duration::from_secs(15)));
+    assert_eq!(pair.effects, [told]);
+    pair.cut();
+    assert!(pair.customer.expects_restart());
+    pair.pass(RESTART_RETURN_WITHIN - Duration::from_secs(1));
+    assert!(pair.customer.wants_link());
+    // Back: the next loss is an ordinary one, unless it says so again.
+    pair.link_up();
+    pair.welcome(&[Tool::Shell]);
+    assert!(!pair.customer.expects_restart());
+    pair.cut();
+    pair.effects.clear();
+    pair.pass(CUSTOMER_RETURN_WITHIN);
+    assert_eq!(
+        pair.effects,
+        [Effect::CloseShell(SHELL), Effect::Over(End::Lost)]
+    );
+    let mut pair = Pair::joined();
+    pair.say(&restart(Some(15)));
+    pair.say(&restart(None));
+    assert!(!pair.customer.expects_restart());
+    assert_eq!(pair.effects.last(), Some(&Effect::Restart(None)));
+}
+
+#[test]
 fn a_lost_link_is_waited_for_and_then_given_up() {
     let mut pair = Pair::sharing();
     pair.pass(Duration::from_secs(30));

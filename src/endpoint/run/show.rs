@@ -78,6 +78,9 @@ impl Run<'_> {
                     self.closing.push(open.shell.close());
                 }
             }
+            Effect::Restart(within) => {
+                terminal.say(Tone::Strong, &words::restart(within));
+            }
             Effect::Stopped => terminal.say(Tone::Strong, &words::stopped(&self.name)),
             Effect::Solve { challenge, bits } => {
                 terminal.say(Tone::Plain, words::PUZZLE);
@@ -88,7 +91,10 @@ impl Run<'_> {
                 self.customer.link_down(now);
                 self.redial_at = Instant::now();
             }
-            Effect::LinkLost => terminal.say(Tone::Strong, words::LINK_LOST),
+            Effect::LinkLost => {
+                let restarts = self.customer.expects_restart();
+                terminal.say(Tone::Strong, words::link_lost(restarts));
+            }
             Effect::Over(end) => self.outcome = Some(Outcome::Over(end)),
         }
     }

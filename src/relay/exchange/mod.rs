@@ -208,6 +208,17 @@ impl Exchange {
         Some(Event::Left { peer: id, channels })
     }
 
+    /// Forgets everybody, when the relay stops, and says where their channels stood.
+    pub fn part(&mut self) -> Vec<Event> {
+        let peers = std::mem::take(&mut self.peers);
+        let stood = |(peer, its): (PeerId, Peer)| {
+            let channels = its.link.open_channels();
+            let channels = channels.map(|(number, stood)| (number, *stood)).collect();
+            Event::Parted { peer, channels }
+        };
+        peers.into_iter().map(stood).collect()
+    }
+
     /// Peers that may have something to send since the last call, each once.
     pub fn take_dirty(&mut self) -> Vec<PeerId> {
         let mut dirty = std::mem::take(&mut self.dirty);

@@ -22,7 +22,7 @@ use crate::domain::Stamp;
 use crate::domain::limits::JOURNAL_ROWS_AT_ONCE;
 use crate::store::generation::{self, Prepared, Step};
 use crate::store::journal::line::Reader;
-use crate::store::{Database, StoreError};
+use crate::store::{Database, StoreError, open_shells};
 use import::{Told, import};
 
 /// The store that this start uses.
@@ -79,6 +79,10 @@ fn open_generation(
     for journal in &import {
         taken.extend(take_over(&mut database, folder, *journal)?);
         watch(Step::Imported)?;
+    }
+    if !import.is_empty() {
+        // Another version went on with what this one left running.
+        database.write(open_shells::forget)?;
     }
     // Only now: each journal's audit rows follow those of the one before.
     for event in taken {

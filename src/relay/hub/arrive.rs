@@ -179,6 +179,7 @@ impl Hub {
         case.to_customer(out, &ToCustomer::Welcome(welcome(turn.now)));
         case.present(out, token);
         case.log(out, turn.now, case.by_customer(), What::Arrived);
+        case.announce(out, self.restart, turn.now);
         case.show(out);
         self.cases.insert(session, case);
         Ok(())
@@ -217,6 +218,7 @@ impl Hub {
         if was_away {
             case.log(out, now, case.by_customer(), What::CustomerBack);
         }
+        case.announce(out, self.restart, now);
         case.show(out);
         case.join_all(out, &mut self.peers);
         Ok(())

@@ -3,7 +3,7 @@
 use super::arrive::welcome;
 use super::event::{Effect, PeerId};
 use super::peers::Who;
-use super::{Hub, Turn};
+use super::{Hub, Turn, suspend};
 use crate::domain::entry::{EndReason, What};
 use crate::domain::limits::KEY_LIFE_MAX;
 use crate::domain::token::Fingerprint;
@@ -71,6 +71,10 @@ impl Hub {
                 sessions,
             },
         );
+        if self.restart.is_some() {
+            let seconds = suspend::seconds_until(self.restart, now);
+            self.out.say(peer, &ToConsole::Restart { seconds });
+        }
         for case in theirs {
             let out = &mut self.out;
             case.console = Some(peer);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::shell::Reached;
 use crate::control::Reply;
 use crate::control::request::TicketHolder;
 use crate::domain::entry::EndReason;
@@ -110,6 +111,13 @@ pub enum Event {
         /// Whose.
         tap: Tap,
     },
+    /// The relay stops, and nothing more comes from this peer: where its open channels stood.
+    Parted {
+        /// Which.
+        peer: PeerId,
+        /// Where its open channels stood.
+        channels: Vec<(u16, Channel)>,
+    },
     /// Nothing but time. Sent a few times a second.
     TimePassed,
 }
@@ -143,6 +151,11 @@ pub enum Order {
         name: Label,
         /// Its life.
         seconds: Option<u32>,
+    },
+    /// The appliance restarts then, or does not after all: everybody who is connected hears it.
+    Announce {
+        /// When.
+        restart: Option<Stamp>,
     },
     /// Counts.
     Figures,
@@ -290,6 +303,11 @@ pub enum TranscriptOrder {
         /// Which.
         tap: Tap,
     },
+    /// The relay stops, and the shell goes on; everything before has been tapped.
+    Suspend {
+        /// Which.
+        tap: Tap,
+    },
 }
 
 /// A fact for the store. Each carries its audit record with it.
@@ -333,6 +351,23 @@ pub enum Record {
         /// When.
         at: Stamp,
     },
+    /// The relay stops, and a shell goes on.
+    ShellSuspended(ShellRecord),
+}
+
+/// A shell while no relay runs: enough to join its two sides again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShellRecord {
+    /// Whose.
+    pub session: SessionId,
+    /// Which.
+    pub shell: ShellId,
+    /// Columns and rows.
+    pub size: (u16, u16),
+    /// How far the customer's computer got with the input.
+    pub customer: Reached,
+    /// How far the console got with the output.
+    pub console: Reached,
 }
 
 /// A session key, as it is kept.

@@ -18,16 +18,18 @@ mod out;
 mod peers;
 mod shell;
 mod shells;
+mod suspend;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
 pub use event::{Effect, Event, PeerId, Record, Role};
+pub use shell::Reached;
 
 use self::case::Case;
 use self::console::Seat;
-use self::event::{KeyRecord, SessionRecord};
+use self::event::{KeyRecord, SessionRecord, ShellRecord};
 use self::keys::Keys;
 use self::log::Log;
 use self::out::Out;
@@ -36,7 +38,7 @@ use crate::control::request::TicketHolder;
 use crate::domain::entry::{Author, EndReason, What};
 use crate::domain::limits::{CUSTOMER_RETURN_WITHIN, REPRESENTATIVE_RETURN_WITHIN};
 use crate::domain::token::Fingerprint;
-use crate::domain::{AccountId, Entry, Moment, Now, SessionId};
+use crate::domain::{AccountId, Entry, Moment, Now, SessionId, Stamp};
 use crate::session::{Guesses, Presence, Session, consent, state};
 
 /// One turn's clock and randomness.
@@ -66,6 +68,8 @@ pub struct Hub {
     tickets: HashMap<Fingerprint, (Moment, TicketHolder)>,
     keys: Keys,
     guesses: Guesses,
+    /// When the appliance restarts, if that was announced.
+    restart: Option<Stamp>,
     out: Out,
 }
 
@@ -76,6 +80,8 @@ pub struct Memory {
     pub keys: Vec<KeyRecord>,
     /// Sessions that are not over, with the latest of their log.
     pub sessions: Vec<(SessionRecord, Vec<Entry>)>,
+    /// Shells of theirs that went on while the relay did not run.
+    pub shells: Vec<ShellRecord>,
 }
 
 impl Hub {
@@ -107,6 +113,11 @@ impl Hub {
             );
             hub.cases.insert(case.id(), case);
         }
+        for shell in &memory.shells {
+            if let Some(case) = hub.cases.get_mut(&shell.session) {
+                case.revive(shell);
+            }
+        }
         hub
     }
 
@@ -134,6 +145,7 @@ impl Hub {
                 }
             }
             Event::Left { peer, channels } => self.left(peer, &channels, turn.now),
+            Event::Parted { peer, channels } => self.parted(peer, &channels),
             Event::ChannelClosed {
                 peer,
                 channel,

@@ -71,6 +71,10 @@ impl Hub {
                     },
                 }
             }
+            Order::Announce { restart } => {
+                self.announce(restart, turn.now);
+                Reply::Done
+            }
             Order::Figures => {
                 let answer = Answer::Figures(self.figures());
                 self.out.now(Effect::Answer { id, answer });

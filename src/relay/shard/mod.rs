@@ -10,6 +10,7 @@
 
 mod conn;
 mod page;
+mod part;
 #[cfg(test)]
 mod tests;
 
@@ -166,6 +167,7 @@ impl Shard {
             self.flush_peers();
             self.hand_on();
         }
+        self.part();
         Ok(())
     }
 

@@ -45,6 +45,35 @@ pub fn restart_at(when: Option<When>, settings: &Settings, now: Stamp) -> Option
     }
 }
 
+/// What is to be done about a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing yet.
+    Wait,
+    /// Tell everybody that it comes then.
+    Announce(Stamp),
+    /// It does not come as it was announced.
+    TakeBack,
+    /// Now.
+    Restart,
+}
+
+/// What to do at `now`, if the restart is meant to come at `at` and people were told `announced`.
+/// Nobody is restarted without having been told [`UPDATE_RESTART_NOTICE`] before.
+pub fn step(at: Option<Stamp>, announced: Option<Stamp>, now: Stamp) -> Step {
+    let earliest = now.after(UPDATE_RESTART_NOTICE);
+    match (at, announced) {
+        (None, None) => Step::Wait,
+        // The clock was set back while they waited.
+        (Some(_), Some(told)) if told > earliest => Step::Announce(earliest),
+        (Some(_), Some(told)) if told <= now => Step::Restart,
+        (Some(_), Some(_)) => Step::Wait,
+        (Some(at), None) if at <= earliest => Step::Announce(earliest),
+        (Some(_), None) => Step::Wait,
+        (None, Some(_)) => Step::TakeBack,
+    }
+}
+
 /// Whether the source is to be asked now; how long ago it was asked last, and whether that failed.
 pub fn is_check_due(settings: &Settings, asked: Option<(Duration, bool)>) -> bool {
     let late = asked.is_none_or(|(since, failed)| {
@@ -113,6 +142,28 @@ mod tests {
         settings.automatic = Automatic::Download;
         assert_eq!(at(None, &settings), None);
         assert_eq!(at(Some(When::Window), &settings), Some(tonight));
+    }
+
+    #[test]
+    fn nobody_is_restarted_who_was_not_told_a_moment_before() {
+        let told = MONDAY.after(UPDATE_RESTART_NOTICE);
+        let later = |seconds| MONDAY.after(Duration::from_secs(seconds));
+        // However late it is noticed.
+        for at in [MONDAY, Stamp(1), told] {
+            assert_eq!(step(Some(at), None, MONDAY), Step::Announce(told));
+        }
+        assert_eq!(step(Some(later(60)), None, MONDAY), Step::Wait);
+        // A window that is open is always now; what was said stands.
+        for (seconds, expected) in [(5, Step::Wait), (14, Step::Wait), (15, Step::Restart)] {
+            let now = later(seconds);
+            assert_eq!(step(Some(now), Some(told), now), expected, "{seconds}");
+        }
+        assert_eq!(step(None, Some(told), later(5)), Step::TakeBack);
+        assert_eq!(step(None, None, MONDAY), Step::Wait);
+        // The clock was an hour ahead when it was said.
+        let told = later(3_600);
+        let expected = Step::Announce(later(15));
+        assert_eq!(step(Some(MONDAY), Some(told), MONDAY), expected);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::judge::{Judged, Situation, Unfit, believe};
 use super::link::{Conversation, Link, LinkError};
 use super::online::Asked;
 use super::remote::{Fetcher, RemoteError};
-use super::schedule;
+use super::schedule::{self, Step};
 use super::source::{Bundle, MANIFEST};
 use crate::control::machine::notice;
 use crate::control::update::{
@@ -93,6 +93,8 @@ pub(super) struct Shared {
     pub(super) asked: Option<Asked>,
     /// What somebody decided about the version that is ready, and when that is.
     decided: Option<(Who, Option<Stamp>)>,
+    /// When the machine restarts, once everybody was told.
+    announced: Option<Stamp>,
 }
 
 impl Head {
@@ -111,6 +113,7 @@ impl Head {
                 checked: None,
                 asked: None,
                 decided: None,
+                announced: None,
             }),
             one: Mutex::new(()),
         }
@@ -137,7 +140,9 @@ impl Head {
                 Phase::Ready { version, slot, .. } => Phase::Ready {
                     version,
                     slot,
-                    restart: shared.restart(&told.settings, now()).1,
+                    restart: shared
+                        .announced
+                        .or_else(|| shared.restart(&told.settings, now()).1),
                 },
                 other => other,
             },
@@ -156,6 +161,7 @@ impl Head {
             root_version: shared.root_version,
             security_epoch: told.security_epoch,
             blocked: told.blocked.clone(),
+            news: told.news.clone(),
         })
     }
 
@@ -241,7 +247,17 @@ impl Head {
         }
         let at = schedule::restart_at(Some(when), &told.settings, now());
         self.shared().decided = Some((who, at));
+        self.take_back(&mut self.link.take());
+        // Whoever waits for it is told at once.
+        self.tick();
         Ok(())
+    }
+
+    /// What was announced does not hold any more.
+    fn take_back(&self, hands: &mut Conversation<'_>) {
+        if self.shared().announced.take().is_some() {
+            announce(hands, None);
+        }
     }
 
     fn set(&self, who: Who, settings: Settings) -> Result<(), Refusal> {
@@ -255,6 +271,7 @@ impl Head {
         let (told, _) = self.ask(&mut hands)?;
         // What was decided before went by the old settings.
         self.shared().decided = None;
+        self.take_back(&mut hands);
         Ok(hands.note(Happened {
             at: now(),
             who,
@@ -267,7 +284,8 @@ impl Head {
         })?)
     }
 
-    /// Starts the version that is ready when it is time. To be called now and then.
+    /// Says when the version that is ready is about to be started, and starts it when it is time. To
+    /// be called now and then.
     pub fn tick(&self) {
         let Some(mut hands) = self.link.try_take() else {
             return;
@@ -277,13 +295,22 @@ impl Head {
         };
         let now = now();
         let (who, at) = self.shared().restart(&told.settings, now);
-        let due = at.is_some_and(|at| at <= now);
-        if !due || !matches!(told.phase, Phase::Ready { .. }) {
-            return;
-        }
-        self.shared().decided = Some((who.clone(), None));
-        if let Err(error) = hands.order(&Order::Restart { who }) {
-            tracing::error!(%error, "not_restarted");
+        let announced = self.shared().announced;
+        let ready = matches!(told.phase, Phase::Ready { .. });
+        match schedule::step(at.filter(|_| ready), announced, now) {
+            Step::Wait => {}
+            Step::Announce(restart) => {
+                self.shared().announced = Some(restart);
+                announce(&mut hands, Some(restart));
+            }
+            Step::TakeBack => self.take_back(&mut hands),
+            Step::Restart => {
+                self.shared().decided = Some((who.clone(), None));
+                if let Err(error) = hands.order(&Order::Restart { who }) {
+                    tracing::error!(%error, "not_restarted");
+                    self.take_back(&mut hands);
+                }
+            }
         }
     }
 
@@ -388,6 +415,13 @@ impl Shared {
         };
         let settled = || (by_itself, schedule::restart_at(None, settings, now));
         self.decided.clone().unwrap_or_else(settled)
+    }
+}
+
+/// Has people told when the machine restarts. It restarts whether or not they could be.
+fn announce(hands: &mut Conversation<'_>, restart: Option<Stamp>) {
+    if let Err(error) = hands.order(&Order::Announce { restart }) {
+        tracing::warn!(%error, "restart_not_announced");
     }
 }
 

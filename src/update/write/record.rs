@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::kept::{Kept, KeptError};
 use crate::boot::System;
 use crate::control::machine::{Notice, notice};
-use crate::control::update::{Happened, KeyId, Settings, Version, What, Who};
+use crate::control::update::{Happened, KeyId, News, Settings, Version, What, Who};
 use crate::domain::limits::{FAILED_VERSIONS_MAX, UPDATE_HISTORY_SHOWN_MAX, UPDATE_KEYS_MAX};
 use crate::domain::token::Fingerprint;
 use crate::domain::{Stamp, Text};
@@ -23,6 +23,9 @@ pub struct Attempt {
     pub version: Version,
     /// Higher is newer.
     pub sequence: u32,
+    /// What is new in it.
+    #[serde(default)]
+    pub notes: String,
     /// Where it goes.
     pub slot: System,
     /// On whose behalf.
@@ -76,6 +79,9 @@ pub struct Journal {
     pub history: Vec<Happened>,
     /// How many of them the audit record does not have yet: the newest ones.
     pub unrecorded: usize,
+    /// What is new in the last version that proved itself, and its sequence number.
+    #[serde(default)]
+    pub news: Option<(u32, News)>,
 }
 
 impl Journal {
@@ -84,6 +90,12 @@ impl Journal {
         self.history.insert(0, happened);
         self.history.truncate(UPDATE_HISTORY_SHOWN_MAX);
         self.unrecorded = (self.unrecorded + 1).min(self.history.len());
+    }
+
+    /// What is new in the version of this sequence number, if that is known.
+    pub fn news_of(&self, sequence: u32) -> Option<News> {
+        let news = self.news.clone().filter(|(of, _)| *of == sequence);
+        news.map(|(_, news)| news)
     }
 
     /// `attempt` is over.
@@ -137,7 +149,14 @@ pub fn settle(journal: &mut Journal, seen: &Seen) -> bool {
     {
         let runs = seen.slot == Some(attempt.slot) && seen.sequence == attempt.sequence;
         match (runs, seen.proved, seen.marked == Some(attempt.slot)) {
-            (true, true, _) => journal.end(&attempt, What::Proved, None, seen.at),
+            (true, true, _) => {
+                let news = News {
+                    version: attempt.version.clone(),
+                    notes: attempt.notes.clone(),
+                };
+                journal.news = Some((attempt.sequence, news));
+                journal.end(&attempt, What::Proved, None, seen.at);
+            }
             // Not proved itself yet.
             (true, false, _) => {}
             // Not started yet.
@@ -242,6 +261,7 @@ mod tests {
                 manifest: Fingerprint::of(b"new"),
                 version: text("2"),
                 sequence: 2,
+                notes: "Sessions go on.".into(),
                 slot: System::B,
                 who: Who::default(),
                 keys: heapless::Vec::new(),
@@ -294,6 +314,8 @@ mod tests {
         );
         assert_eq!(journal.history[0].what, What::Proved);
         assert_eq!((journal.failed.len(), journal.unrecorded), (0, 1));
+        assert_eq!(journal.news_of(2).unwrap().notes, "Sessions go on.");
+        assert_eq!(journal.news_of(1), None);
         assert!(!settle(&mut journal, &seen));
     }
 

@@ -44,6 +44,8 @@ pub enum WriteError {
 pub trait Others {
     /// Restarts the machine in order.
     fn restart(&self) -> Result<(), String>;
+    /// Tells everybody who is connected when that is, or that it does not come after all.
+    fn announce(&self, restart: Option<Stamp>) -> Result<(), String>;
     /// Backs the store up under this label.
     fn back_up(&self, label: &str) -> Result<(), String>;
     /// Puts something in the audit record. Returns whether it is there.
@@ -127,6 +129,10 @@ impl Writer {
                 let noted = self.note_attempt(What::Stopped, Some(why.as_str()));
                 noted.map(|()| Answer::Done)
             }
+            Order::Announce { restart } => {
+                let told = self.others.announce(restart);
+                told.map(|()| Answer::Done).map_err(WriteError::NotNow)
+            }
             Order::Restart { who } => self.restart(who),
         })
     }
@@ -140,6 +146,7 @@ impl Writer {
         if let Err(error) = self.record.trust() {
             blocked = Some(notice(&WriteError::from(error).to_string()));
         }
+        let news = journal.news_of(known.seen.sequence);
         Ok(Told {
             running: known.running,
             settings: self.record.settings(),
@@ -148,6 +155,7 @@ impl Writer {
             phase,
             security_epoch: journal.security_epoch.max(known.seen.security_epoch),
             blocked,
+            news,
         })
     }
 
@@ -218,6 +226,7 @@ impl Writer {
             manifest: fingerprint,
             version: manifest.version.clone(),
             sequence: manifest.sequence,
+            notes: manifest.notes.clone(),
             slot,
             who,
             keys,

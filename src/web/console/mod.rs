@@ -21,6 +21,7 @@ use crate::web::view::{self, View};
 struct Console {
     view: View,
     csrf: String,
+    version: String,
 }
 
 /// Who may open it, in words for who may not.
@@ -37,6 +38,7 @@ pub(crate) async fn page(
     Ok(view::page(&Console {
         view: View::new(&site),
         csrf: who.csrf.reveal(),
+        version: site.version(),
     }))
 }
 
@@ -54,7 +56,7 @@ pub(crate) async fn ticket(
         sign_in: who.sign_in,
     };
     match site.ask(&Request::IssueTicket { holder }).await? {
-        Reply::Ticket { ticket } => Ok(Ticket::answer(ticket)),
+        Reply::Ticket { ticket } => Ok(Ticket::with_version(ticket, site.version())),
         Reply::Turned(TurnedReason::Full) => {
             let full = axum::Json(serde_json::json!({ "error": "full" }));
             Ok((StatusCode::SERVICE_UNAVAILABLE, full).into_response())

@@ -4,6 +4,7 @@
 //! [`sign_in`]. Not here: Status ([`crate::web::status`]) and Reports ([`crate::web::reports`]).
 
 pub(crate) mod account;
+pub(crate) mod news;
 pub(crate) mod representative;
 pub(crate) mod representatives;
 pub(crate) mod setup;

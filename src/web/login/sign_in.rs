@@ -45,7 +45,7 @@ impl Door {
     }
 
     /// Where a sign-in leads that asked for no page.
-    fn home(self, account: &Account) -> &'static str {
+    pub(super) fn home(self, account: &Account) -> &'static str {
         match self {
             Self::Console => "/console",
             Self::Login if account.administrator => "/login/status",
@@ -214,7 +214,9 @@ async fn post(
         return Ok(response);
     };
     site.throttle(|throttle| throttle.right(peer, &whom));
-    let mut response = Redirect::to(&target(door, &account, &next)).into_response();
+    let to = target(door, &account, &next);
+    let to = super::news::before(&site, &account, to).await;
+    let mut response = Redirect::to(&to).into_response();
     open(&site, &account, peer, &headers, &mut response).await?;
     Ok(response)
 }
@@ -351,7 +353,7 @@ fn remember(
 }
 
 /// `next` if it is one of our own pages, else the door's home.
-fn target(door: Door, account: &Account, next: &str) -> String {
+pub(super) fn target(door: Door, account: &Account, next: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.".contains(c);
     let ours = next.starts_with("/login/") && next.chars().all(plain) && !next.contains("//");
     // Signing out needs its form; leading there would only be refused.

@@ -41,12 +41,22 @@ pub(crate) struct Wanted {
 #[derive(Serialize)]
 pub(crate) struct Ticket {
     ticket: Token,
+    /// Of these programs, for a page that may have been loaded from others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
 }
 
 impl Ticket {
     /// As JSON.
     pub(crate) fn answer(ticket: Token) -> Response {
-        Json(Self { ticket }).into_response()
+        let version = None;
+        Json(Self { ticket, version }).into_response()
+    }
+
+    /// The same with what the appliance runs.
+    pub(crate) fn with_version(ticket: Token, version: String) -> Response {
+        let version = Some(version);
+        Json(Self { ticket, version }).into_response()
     }
 }
 

@@ -4,6 +4,7 @@
 mod everywhere;
 mod held;
 mod machine;
+mod news;
 mod portal;
 mod reports;
 mod rescue;

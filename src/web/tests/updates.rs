@@ -14,12 +14,16 @@ use crate::control::update::{
 };
 use crate::domain::Text;
 use crate::domain::limits::BUNDLE_METADATA_BYTES_MAX;
+use crate::store::sessions;
 
 /// What the agent was asked, and what followed it.
-type Heard = Arc<Mutex<Vec<(Order, Vec<u8>)>>>;
+pub(super) type Heard = Arc<Mutex<Vec<(Order, Vec<u8>)>>>;
 
 /// Starts an agent that reads what follows a request and answers as `answer` says.
-fn agent(appliance: &Appliance, answer: impl Fn(&Order) -> Told + Send + Sync + 'static) -> Heard {
+pub(super) fn agent(
+    appliance: &Appliance,
+    answer: impl Fn(&Order) -> Told + Send + Sync + 'static,
+) -> Heard {
     let listener = UnixListener::bind(appliance.site.paths.update_socket()).unwrap();
     let heard = Heard::default();
     let (told, answer) = (heard.clone(), Arc::new(answer));
@@ -48,7 +52,7 @@ fn talk(mut stream: UnixStream, heard: &Heard, answer: &dyn Fn(&Order) -> Told) 
     wire::write(&mut stream, &reply).unwrap();
 }
 
-fn status(phase: Phase) -> Status {
+pub(super) fn status(phase: Phase) -> Status {
     Status {
         phase,
         offer: None,
@@ -59,6 +63,7 @@ fn status(phase: Phase) -> Status {
         root_version: 3,
         security_epoch: 1,
         blocked: None,
+        news: None,
     }
 }
 
@@ -89,14 +94,14 @@ fn willing(order: &Order) -> Told {
     }
 }
 
-async fn administrated() -> (Appliance, SignedIn) {
+pub(super) async fn administrated() -> (Appliance, SignedIn) {
     let appliance = Appliance::new();
     appliance.account("admin", true, false).await;
     let admin = appliance.sign_in("admin").await;
     (appliance, admin)
 }
 
-async fn page(appliance: &Appliance, admin: &SignedIn, address: &str) -> Answer {
+pub(super) async fn page(appliance: &Appliance, admin: &SignedIn, address: &str) -> Answer {
     appliance
         .send(Browser::get(address).cookie(&admin.cookie))
         .await
@@ -402,8 +407,16 @@ async fn open_sessions_are_counted_before_a_restart() {
             restart: None,
         })))
     });
+    let ana = appliance.account("ana", false, true).await;
+    let mut row = crate::store::testing::session(7, ana.id, "Kim <i>Lee</i>");
+    row.owner_name = label("Ana");
+    appliance.write(move |tx| sessions::start(tx, &row)).await;
     let text = page(&appliance, &admin, "/login/updates").await.text;
     assert!(text.contains("3 support sessions are open."), "{text}");
+    let named =
+        "<strong>Ana</strong> is waited for by <strong>Kim &#60;i&#62;Lee&#60;/i&#62;</strong>";
+    assert!(text.contains(named), "{text}");
+    assert!(text.contains("Restart in the window"), "{text}");
 }
 
 #[tokio::test]

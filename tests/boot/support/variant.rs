@@ -7,9 +7,13 @@ use std::process::Command;
 use super::image::top;
 use super::{Image, run};
 
+/// What is new in it.
+pub const NOTES: &str = "Support sessions go on after an update.";
+
 /// What an update would carry.
 pub struct Variant {
     folder: tempfile::TempDir,
+    version: String,
 }
 
 impl Variant {
@@ -57,7 +61,7 @@ impl Variant {
         fs::remove_file(folder.path().join("installer.img")).unwrap();
         let version = format!("{}.newer", image.release("version"));
         let facts = [
-            ("version", version),
+            ("version", version.clone()),
             ("sequence", (sequence + newer).to_string()),
         ];
         let same = ["built", "epoch", "channel", "profile", "schema"];
@@ -66,7 +70,12 @@ impl Variant {
         let lines: Vec<String> = lines.map(|(key, value)| format!("{key}={value}")).collect();
         let text = lines.join("\n") + "\n";
         fs::write(folder.path().join("release"), text).unwrap();
-        Self { folder }
+        Self { folder, version }
+    }
+
+    /// As people read it.
+    pub fn version(&self) -> &str {
+        &self.version
     }
 
     /// To be flashed.
@@ -82,11 +91,15 @@ impl Variant {
     /// The same, and what a server offers it from.
     pub fn update_into(&self, repository: &Path) -> PathBuf {
         let file = self.folder.path().join("version.update");
+        let notes = self.folder.path().join("notes");
+        fs::write(&notes, NOTES).unwrap();
         let mut sign = Command::new(top().join("scripts/sign-update"));
         sign.args(["--model", "b200", "--image"])
             .arg(self.folder.path())
             .arg("--keys")
             .arg(Image::keys())
+            .arg("--notes")
+            .arg(&notes)
             .arg("--repository")
             .arg(repository)
             .arg("--output")

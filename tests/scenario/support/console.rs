@@ -72,6 +72,8 @@ pub struct Seen {
     pub failed: Vec<(Option<SessionId>, Failure)>,
     /// Not let in.
     pub turned: Option<TurnedReason>,
+    /// The appliance restarts in so many seconds.
+    pub restart: Option<u32>,
     /// Another console took over.
     pub replaced: bool,
     /// The socket is closed.

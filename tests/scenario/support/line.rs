@@ -22,6 +22,8 @@ pub struct Line {
 struct State {
     /// Refuses new connections.
     down: bool,
+    /// Takes new connections and says nothing: nobody knows yet that the machine behind is down.
+    silent: bool,
     /// Counts cuts; a connection that is older than the last one ends.
     cuts: u32,
 }
@@ -42,6 +44,7 @@ impl Line {
         let at = listener.local_addr().unwrap();
         let (state, states) = watch::channel(State {
             down: false,
+            silent: false,
             cuts: 0,
         });
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -57,6 +60,7 @@ impl Line {
                 tokio::spawn(async move {
                     let carried = async {
                         match port {
+                            _ if now.silent => std::future::pending().await,
                             Some(port) => forward(near, port).await,
                             None => tunnel(near, credentials.as_deref(), &seen).await,
                         }
@@ -94,9 +98,21 @@ impl Line {
         });
     }
 
-    /// Lets connections through again.
+    /// Ends every connection, and leaves new ones without an answer.
+    #[allow(dead_code)] // Not in the bench.
+    pub fn silence(&self) {
+        self.state.send_modify(|state| {
+            state.cuts += 1;
+            state.silent = true;
+        });
+    }
+
+    /// Lets connections through again; those that have no answer never get one.
     pub fn mend(&self) {
-        self.state.send_modify(|state| state.down = false);
+        self.state.send_modify(|state| {
+            state.down = false;
+            state.silent = false;
+        });
     }
 
     /// First lines of what a proxy was asked.

@@ -25,9 +25,10 @@ use serde_json::json;
 pub(crate) use self::shown::went_back;
 use self::shown::{SettingsForm, Shown};
 use crate::control::machine::Facts;
-use crate::control::update::{Reply, Request, Status, Way, Who};
+use crate::control::update::{Phase, Reply, Request, Status, Way, Who};
 use crate::control::wire::WireError;
 use crate::domain::PeerAddress;
+use crate::store::sessions;
 use crate::web::http::{Administrator, Failure, SignedIn};
 use crate::web::site::Site;
 use crate::web::view::{Desk, Place, page};
@@ -151,9 +152,16 @@ async fn render(
     let status = ask_status(site).await;
     // Only counted for whoever decides about a restart; it can be decided without.
     let sessions = site.snapshot().await.ok().map(|snapshot| snapshot.sessions);
+    // In whose way it would be.
+    let open = match &status {
+        Ok(status) if matches!(status.phase, Phase::Ready { .. }) => {
+            site.store.read(sessions::unended).await.unwrap_or_default()
+        }
+        _ => Vec::new(),
+    };
     let shown = match &status {
         Ok(status) => {
-            let mut shown = Shown::new(site, status, facts.as_ref(), sessions.as_ref());
+            let mut shown = Shown::new(site, status, facts.as_ref(), sessions.as_ref(), &open);
             if let Some(typed) = settings {
                 shown.settings = typed;
             }

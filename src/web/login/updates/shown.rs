@@ -3,7 +3,9 @@
 use crate::control::machine::{Channel, Facts, Slot};
 use crate::control::update::{Automatic, Line, Offer, Phase, Settings, Status, What};
 use crate::domain::Stamp;
+use crate::domain::limits::UPDATE_SESSIONS_NAMED_MAX;
 use crate::metrics::Sessions;
+use crate::store::sessions::{SavedState, SessionRow};
 use crate::web::format::{self, When};
 use crate::web::site::Site;
 use crate::web::view::Field;
@@ -53,8 +55,20 @@ pub(super) struct Ready {
     pub(super) is_set: bool,
     /// Who is in its way.
     pub(super) sessions: Option<String>,
+    /// They, by name; at most [`UPDATE_SESSIONS_NAMED_MAX`].
+    pub(super) who: Vec<Open>,
+    /// How many more there are.
+    pub(super) more: Option<String>,
     /// "every day at 02:00 UTC".
     pub(super) window: String,
+}
+
+/// A session that a restart interrupts.
+pub(super) struct Open {
+    pub(super) representative: String,
+    pub(super) customer: String,
+    pub(super) since: When,
+    pub(super) waits: bool,
 }
 
 /// A version that did not prove itself.
@@ -101,7 +115,9 @@ impl Shown {
         status: &Status,
         facts: Option<&Facts>,
         sessions: Option<&Sessions>,
+        open: &[SessionRow],
     ) -> Self {
+        let ago = |at: Stamp| When::new(at, site.now().stamp, &site.zone);
         let when = |at: Stamp| When::on_record(at, &site.zone);
         let sentence = |why: &crate::control::machine::Notice| said::sentence(why);
         let checked = status.checked.as_ref();
@@ -113,7 +129,7 @@ impl Shown {
                 || env!("CARGO_PKG_VERSION").to_owned(),
                 |facts| facts.image.version.to_string(),
             ),
-            now: now(status, sessions, when),
+            now: now(status, sessions, named(open, ago), when),
             idle,
             blocked: blocked.map(sentence),
             went_back: went_back(status).map(|(title, why, at)| WentBack {
@@ -152,7 +168,30 @@ impl Shown {
     }
 }
 
-fn now(status: &Status, sessions: Option<&Sessions>, when: impl Fn(Stamp) -> When) -> Option<Now> {
+/// Sessions as far as they are named, and how many more there are.
+fn named(open: &[SessionRow], ago: impl Fn(Stamp) -> When) -> (Vec<Open>, Option<String>) {
+    let named = open.iter().take(UPDATE_SESSIONS_NAMED_MAX).map(|row| {
+        let facts = &row.facts;
+        let names = [&facts.customer, &facts.computer];
+        let told = names.into_iter().find(|name| !name.is_empty());
+        Open {
+            representative: row.owner_name.to_string(),
+            customer: told.map_or_else(|| "a customer".to_owned(), ToString::to_string),
+            since: ago(row.started),
+            waits: row.state == SavedState::Waiting,
+        }
+    });
+    let more = open.len().saturating_sub(UPDATE_SESSIONS_NAMED_MAX) as u64;
+    let more = (more > 0).then(|| said::plural(more, "more session", "more sessions"));
+    (named.collect(), more)
+}
+
+fn now(
+    status: &Status,
+    sessions: Option<&Sessions>,
+    (who, more): (Vec<Open>, Option<String>),
+    when: impl Fn(Stamp) -> When,
+) -> Option<Now> {
     let (title, text) = words::phase(&status.phase)?;
     let progress = match status.phase {
         Phase::Writing {
@@ -172,6 +211,8 @@ fn now(status: &Status, sessions: Option<&Sessions>, when: impl Fn(Stamp) -> Whe
             restart: words::restart(restart, when),
             is_set: restart.is_some(),
             sessions: sessions.and_then(words::sessions),
+            who,
+            more,
             window: words::window(status.settings.window),
         }),
         _ => None,

@@ -70,7 +70,8 @@ export class Conversation {
       document.title = this.#title;
     });
     this.dial = new Dial({
-      ticket: () => (this.#kept ? requestTicket({}, true) : requestTicket({ ak: this.#ak }, false)),
+      ticket: (givenUp) =>
+        this.#kept ? requestTicket({}, true, givenUp) : requestTicket({ ak: this.#ak }, false, givenUp),
       hello: () => this.#hello(),
       message: (json) => batch(() => this.#message(json as link.ToCustomer)),
       data: () => undefined,
@@ -160,6 +161,8 @@ export class Conversation {
         const { type: _, ...entry } = message;
         return this.#add(entry);
       }
+      case "restart":
+        return this.dial.expectRestart(message.seconds);
       case "ended":
         return this.#end(message.reason);
       case "recorded":
@@ -258,11 +261,12 @@ function readKept(): Kept | null {
 }
 
 /** Somebody who comes back is never sent away for what passes. */
-async function requestTicket(body: object, comingBack: boolean): Promise<Ticket> {
+async function requestTicket(body: object, comingBack: boolean, signal: AbortSignal): Promise<Ticket> {
   const response = await fetch("/chat/ticket", {
     method: "POST",
     headers: { "Content-Type": "application/json", "X-CSRF-Token": document.documentElement.dataset["csrf"] ?? "" },
     body: JSON.stringify(body),
+    signal,
   });
   if (response.ok) return (await response.json()) as { ticket: string };
   const { error } = (await response.json().catch(() => ({}))) as { error?: string };

@@ -6,7 +6,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { cleanChat, fitsChat } from "../link/chattext.ts";
 import type { Entry } from "../link/messages.ts";
 import { Dialog } from "../ui/dialog.tsx";
-import { slowly } from "../ui/now.ts";
+import { now, slowly } from "../ui/now.ts";
 import { words } from "../words/en.ts";
 import { ago, exactly, longDuration } from "../words/time.ts";
 import type { Conversation, Stopped } from "./conversation.ts";
@@ -84,10 +84,12 @@ function Talk({ conversation }: { conversation: Conversation }) {
           {say.end}
         </button>
       </header>
-      {away && (
+      {away ? (
         <p class="talk-lost" role="alert">
-          {say.lost} {say.lostText}
+          {conversation.dial.restart.value === null ? say.lost : say.restarting} {say.lostText}
         </p>
+      ) : (
+        <Restart conversation={conversation} />
       )}
       <main class="talk-main" id="main">
         <Messages conversation={conversation} />
@@ -107,6 +109,19 @@ function Talk({ conversation }: { conversation: Conversation }) {
         </Dialog>
       )}
     </div>
+  );
+}
+
+/** The seconds are for the eye; the rest is said once. */
+function Restart({ conversation }: { conversation: Conversation }) {
+  const at = conversation.dial.restart.value;
+  if (at === null) return null;
+  void now.value;
+  const left = Math.max(0, Math.ceil((at - Date.now()) / 1_000));
+  return (
+    <p class="talk-lost" role="alert">
+      <span aria-live="off">{say.restartSoon(left)}</span> {say.restartGoesOn}
+    </p>
   );
 }
 

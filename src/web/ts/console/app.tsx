@@ -7,7 +7,7 @@ import { EndDialog, SignOutDialog } from "./ending.tsx";
 import { Header } from "./header.tsx";
 import { KeysDialog } from "./keys.tsx";
 import { ending, keysOpen, paletteOpen, sidebarOpen, signingOut } from "./layout.ts";
-import { Announcement, ClosedPage, LostBanner, Notice } from "./messages.tsx";
+import { Announcement, ClosedPage, LostBanner, NewerBanner, Notice, RestartBanner } from "./messages.tsx";
 import { KeyPanel } from "./newkey.tsx";
 import { Palette } from "./palette.tsx";
 import { QueueView } from "./queue.tsx";
@@ -37,6 +37,8 @@ export function App({ desk, commands }: Props) {
     <div class={`console ${sidebarOpen.value ? "with-sidebar" : ""}`}>
       <Header desk={desk} />
       <LostBanner desk={desk} />
+      <RestartBanner desk={desk} />
+      <NewerBanner desk={desk} />
       <Notice desk={desk} />
       <div class="body">
         <Sidebar desk={desk} />

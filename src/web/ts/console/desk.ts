@@ -12,7 +12,8 @@ import type { EndReason, Entry, FromConsole, Overview, SessionId, ShellId } from
 import { adrift } from "../link/underway.ts";
 import { now, setClock } from "../ui/now.ts";
 import { words } from "../words/en.ts";
-import { showTools } from "./layout.ts";
+import { ending, showTools, signingOut } from "./layout.ts";
+import { Renewal } from "./renewal.ts";
 import { Session } from "./session.ts";
 import { Shell, type ShellPorts } from "./shell.ts";
 
@@ -56,6 +57,8 @@ export class Desk {
   });
 
   readonly dial: Dial;
+  /** Newer pages than this one. */
+  readonly renewal = new Renewal();
   #channels = new Map<number, Shell>();
   #requests = 0;
   #deskSeen = false;
@@ -72,7 +75,11 @@ export class Desk {
       resized: (shell) => this.#resized(shell),
     };
     this.dial = new Dial({
-      ticket: requestTicket,
+      ticket: async (givenUp) => {
+        const answer = await requestTicket(givenUp);
+        if ("ticket" in answer) this.renewal.found(answer.version);
+        return answer;
+      },
       hello: () => link.hello("Console", { purpose: "console", shells: this.#positions() }),
       message: (json) => batch(() => this.#message(json as link.ToConsole)),
       data: (channel, offset, bytes) => this.#channels.get(channel)?.output(offset, bytes),
@@ -198,6 +205,8 @@ export class Desk {
       }
       case "failed":
         return this.#failed(message);
+      case "restart":
+        return this.dial.expectRestart(message.seconds);
       case "replaced":
         this.dial.close();
         this.#lost();
@@ -274,6 +283,7 @@ export class Desk {
     this.#deskSeen = true;
     setTimeout(() => {
       for (const session of this.sessions.peek().values()) session.takeBackUnderway();
+      void this.renewal.whenQuiet(() => this.#wouldLoseNothing());
     }, SETTLE_MS);
   }
 
@@ -300,6 +310,13 @@ export class Desk {
     }
     if (!wasWaiting && overview.status === "waiting") this.#backToQueue(session);
     if (!known && session.id === this.#wanted && session.hasTab.peek()) this.show(session.id);
+  }
+
+  /** Whether the page can be loaded again: what is typed stays in its boxes, and sessions come back. */
+  #wouldLoseNothing(): boolean {
+    const underway = this.all.peek().some((session) => session.underway.peek().length > 0);
+    const asked = this.key.peek() !== null || ending.peek() !== null || signingOut.peek();
+    return !underway && !asked && this.dial.connection !== null;
   }
 
   #backToQueue(session: Session): void {
@@ -435,14 +452,14 @@ function findShell(session: Session, id: ShellId): Shell | undefined {
   return session.shells.peek().find((shell) => shell.id === id);
 }
 
-async function post(path: string): Promise<Response> {
-  return fetch(path, { method: "POST", headers: { "X-CSRF-Token": csrf } });
+async function post(path: string, signal: AbortSignal | null = null): Promise<Response> {
+  return fetch(path, { method: "POST", headers: { "X-CSRF-Token": csrf }, signal });
 }
 
-async function requestTicket(): Promise<Ticket> {
-  const response = await post("/console/ticket");
+async function requestTicket(givenUp: AbortSignal): Promise<Ticket> {
+  const response = await post("/console/ticket", givenUp);
   // 403: the page is older than the sign-in it belongs to.
   if (response.status === 401 || response.status === 403) return { refused: "signed_out" };
   if (!response.ok) return { later: true };
-  return (await response.json()) as { ticket: string };
+  return (await response.json()) as { ticket: string; version?: string };
 }

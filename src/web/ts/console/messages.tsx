@@ -14,6 +14,19 @@ export function LostBanner({ desk }: { desk: Desk }) {
   if (!away) return null;
   void now.value;
   const left = RETURN_WITHIN_MS - (Date.now() - state.since);
+  if (desk.dial.restart.value !== null) {
+    return (
+      <div class="banner warn" role="alert">
+        <Icon name="warn" />
+        <p>
+          <strong>{words.restart.now}</strong> {words.restart.comesBack} {words.link.textKept}
+        </p>
+        <span class="banner-next" aria-live="off">
+          {words.restart.since(stopwatch(Date.now() - state.since))}
+        </span>
+      </div>
+    );
+  }
   return (
     <div class="banner warn" role="alert">
       <Icon name="warn" />
@@ -28,6 +41,41 @@ export function LostBanner({ desk }: { desk: Desk }) {
       </span>
       <button type="button" class="button quiet small" onClick={() => desk.dial.start()}>
         {words.link.tryNow}
+      </button>
+    </div>
+  );
+}
+
+/** The appliance restarts in a moment. */
+export function RestartBanner({ desk }: { desk: Desk }) {
+  const at = desk.dial.restart.value;
+  if (at === null || desk.dial.state.value.at !== "up") return null;
+  void now.value;
+  const left = Math.max(0, Math.ceil((at - Date.now()) / 1_000));
+  return (
+    <div class="banner warn" role="alert">
+      <Icon name="warn" />
+      <p>
+        <strong>{words.restart.soon}</strong> {words.restart.goesOn}
+      </p>
+      <span class="banner-next" aria-live="off">
+        {left > 0 ? words.restart.in(left) : words.restart.any}
+      </span>
+    </div>
+  );
+}
+
+/** A newer page is there, and is loaded once nobody is in the middle of something. */
+export function NewerBanner({ desk }: { desk: Desk }) {
+  if (!desk.renewal.due.value || desk.dial.state.value.at !== "up") return null;
+  return (
+    <div class="banner" role="status">
+      <Icon name="info" />
+      <p>
+        <strong>{words.newer.title}</strong> {words.newer.text}
+      </p>
+      <button type="button" class="button quiet small" onClick={() => desk.renewal.load()}>
+        {words.newer.load}
       </button>
     </div>
   );

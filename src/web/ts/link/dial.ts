@@ -5,7 +5,8 @@ import { signal } from "@preact/signals";
 
 import { backoffMs } from "./backoff.ts";
 import { Connection, type Handler } from "./connection.ts";
-import { DIAL_MS_MAX } from "./limits.ts";
+import { eagerly } from "./eager.ts";
+import { DIAL_MS_MAX, REDIAL_IN_RESTART_MS } from "./limits.ts";
 import type { Hello } from "./messages.ts";
 
 export type LinkState =
@@ -17,10 +18,10 @@ export type LinkState =
   | { at: "closed" };
 
 /** What a ticket request came to. */
-export type Ticket = { ticket: string } | { refused: string } | { later: true };
+export type Ticket = { ticket: string; version?: string } | { refused: string } | { later: true };
 
 export interface Plan {
-  ticket(): Promise<Ticket>;
+  ticket(givenUp: AbortSignal): Promise<Ticket>;
   hello(): Hello;
   /** The hello was sent; the answer comes as a message. */
   message(json: unknown): void;
@@ -34,7 +35,10 @@ export interface Plan {
 
 export class Dial {
   readonly state = signal<LinkState>({ at: "dialling", first: true, since: Date.now() });
+  /** When the appliance restarts, or did, as it said; by this browser's clock. */
+  readonly restart = signal<number | null>(null);
   #plan: Plan;
+  #asking: AbortController | null = null;
   #socket: WebSocket | null = null;
   #connection: Connection | null = null;
   #tries = 0;
@@ -80,8 +84,30 @@ export class Dial {
     this.#tries = 0;
     this.#lostAt = 0;
     this.#first = false;
+    // What still holds is said again.
+    this.restart.value = null;
     clearTimeout(this.#timer);
     this.state.value = { at: "up" };
+  }
+
+  /** The appliance restarts in so many seconds, or not after all. */
+  expectRestart(seconds: number | null): void {
+    this.restart.value = seconds === null ? null : Date.now() + seconds * 1_000;
+  }
+
+  async #ticket(attempt: number): Promise<Ticket> {
+    const asking = new AbortController();
+    this.#asking = asking;
+    const ask = (givenUp: AbortSignal) => this.#plan.ticket(givenUp).catch((): Ticket => ({ later: true }));
+    if (this.restart.peek() === null) return ask(asking.signal);
+    // It comes back at any moment: nothing that hangs meanwhile is waited for.
+    clearTimeout(this.#timer);
+    const given = await eagerly(async (givenUp) => {
+      const answer = await ask(givenUp);
+      return "later" in answer ? null : answer;
+    }, asking.signal);
+    if (attempt === this.#attempt) this.#timer = setTimeout(() => this.#lost(attempt), DIAL_MS_MAX);
+    return given ?? { later: true };
   }
 
   async #dial(): Promise<void> {
@@ -89,7 +115,7 @@ export class Dial {
     this.state.value = { at: "dialling", first: this.#first, since: this.#lostAt || Date.now() };
     // Whatever hangs, the ticket or the handshake, is given up together.
     this.#timer = setTimeout(() => this.#lost(attempt), DIAL_MS_MAX);
-    const answer = await this.#plan.ticket().catch((): Ticket => ({ later: true }));
+    const answer = await this.#ticket(attempt);
     if (attempt !== this.#attempt) return;
     if ("later" in answer) return this.#lost(attempt);
     if ("refused" in answer) {
@@ -127,7 +153,9 @@ export class Dial {
     this.#attempt += 1;
     this.#drop();
     this.#lostAt ||= Date.now();
-    const wait = backoffMs(this.#tries++, Math.random());
+    const random = Math.random();
+    const restarts = this.restart.peek() !== null;
+    const wait = restarts ? (REDIAL_IN_RESTART_MS / 2) * (1 + random) : backoffMs(this.#tries++, random);
     this.state.value = { at: "waiting", since: this.#lostAt, until: Date.now() + wait };
     this.#timer = setTimeout(() => void this.#dial(), wait);
     this.#plan.lost();
@@ -135,6 +163,8 @@ export class Dial {
 
   #drop(): void {
     const socket = this.#socket;
+    this.#asking?.abort();
+    this.#asking = null;
     this.#socket = null;
     this.#connection = null;
     if (!socket) return;

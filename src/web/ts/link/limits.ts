@@ -25,6 +25,12 @@ export const KEY_SECONDS_DEFAULT = 600;
 export const REDIAL_MS = 500;
 /** Shorter than an endpoint's: a representative has 60 s in all. */
 export const REDIAL_MS_MAX = 8_000;
+/** The longest wait between two tries while the appliance restarts as it said. */
+export const REDIAL_IN_RESTART_MS = 500;
+/** A machine that is down answers nothing: another try begins beside the one that waits. */
+export const DIAL_BESIDE_MS = 1_000;
+/** Tries beside each other; a browser has six connections to a place. */
+export const DIALS_AT_ONCE_MAX = 4;
 /** From asking for a ticket to the welcome. */
 export const DIAL_MS_MAX = 10_000;
 /** Typed or pasted input that waits for credit, beyond what {@link WINDOW_BYTES} holds. */

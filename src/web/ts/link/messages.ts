@@ -119,6 +119,12 @@ export interface Key {
   expires: Stamp;
 }
 
+/** The appliance restarts for an update; none takes it back. Said again as long as it holds. */
+export interface Restart {
+  type: "restart";
+  seconds: number | null;
+}
+
 export type ToConsole =
   | Welcome
   | Turned
@@ -142,6 +148,7 @@ export type ToConsole =
   | { type: "shell_pause"; session: SessionId; shell: ShellId }
   | { type: "shell_closed"; session: SessionId; shell: ShellId }
   | { type: "failed"; request: number; session?: SessionId; reason: Failure }
+  | Restart
   | { type: "replaced" }
   | { type: "signed_out" };
 
@@ -164,4 +171,5 @@ export type ToCustomer =
   | { type: "recorded"; number: number }
   | { type: "ask"; prompt: PromptId; tool: Tool; representative: string; seconds: number }
   | { type: "ask_over"; prompt: PromptId }
+  | Restart
   | { type: "ended"; reason: EndReason };

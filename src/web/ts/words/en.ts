@@ -244,6 +244,22 @@ export const words = {
     offline: "Not connected",
   },
 
+  restart: {
+    soon: "The appliance restarts for an update.",
+    goesOn: "Your sessions go on by themselves afterwards.",
+    in: (seconds: number) => `In ${seconds} s`,
+    any: "Any moment now",
+    now: "The appliance is restarting for an update.",
+    comesBack: "This page and your sessions come back by themselves, mostly within a minute or two.",
+    since: (time: string) => `Away for ${time}`,
+  },
+
+  newer: {
+    title: "The appliance has a new version.",
+    text: "This page loads itself again when you pause for a moment. Sessions, and what you typed, stay.",
+    load: "Load it now",
+  },
+
   closed: {
     replacedTitle: "This console was opened in another window",
     replaced: "One console at a time holds your sessions. They go on there; nothing was interrupted.",
@@ -326,6 +342,12 @@ export const words = {
     sending: "Sending…",
     lost: "The connection is lost. Trying to get you back…",
     lostText: "What you type stays here.",
+    restartSoon: (seconds: number) =>
+      seconds > 0
+        ? `The support site restarts in ${seconds} s for an update.`
+        : "The support site restarts for an update at any moment.",
+    restartGoesOn: "Your conversation goes on by itself afterwards. Please leave this page open.",
+    restarting: "The support site is restarting for an update. This takes a minute or two.",
     you: "You",
     appliance: "Note",
     overTitle: "This chat has ended",

@@ -206,6 +206,8 @@ impl Desk {
                 seen.desk = Some(sessions.into_iter().collect());
                 seen.sessions.clear();
                 seen.asking.clear();
+                // What still holds is said again.
+                seen.restart = None;
             }
             ToConsole::Session(overview) => {
                 seen.sessions.insert(overview.session, *overview);
@@ -268,6 +270,7 @@ impl Desk {
             ToConsole::Failed {
                 session, reason, ..
             } => seen.failed.push((session, reason)),
+            ToConsole::Restart { seconds } => seen.restart = seconds,
             ToConsole::Replaced => seen.replaced = true,
             ToConsole::SignedOut => seen.over = true,
         }
