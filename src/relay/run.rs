@@ -99,6 +99,7 @@ impl Relay {
         let Opened {
             mut database,
             on_trial,
+            checked,
         } = generations::open(paths, stamp())?;
         let setup = begin(&mut database, stamp())?;
         let memory = remember(&database, stamp())?;
@@ -191,6 +192,7 @@ impl Relay {
             answers,
             paths: paths.clone(),
             on_trial: Arc::new(AtomicBool::new(on_trial)),
+            checked,
             config: config.clone(),
             counters,
             clock,
@@ -199,6 +201,7 @@ impl Relay {
             sandbox,
             certificate: identities.web.certificate_fingerprint(),
             link_key: identities.link.key_fingerprint(),
+            link_certificate: identities.link.certificate_fingerprint(),
         };
         let listener = sockets.control;
         thread::Builder::new()

@@ -144,6 +144,8 @@ pub enum Order {
         /// Its life.
         seconds: Option<u32>,
     },
+    /// A session of the appliance with itself. Answered by [`Reply::LoopBack`].
+    LoopBack,
     /// Counts.
     Figures,
 }

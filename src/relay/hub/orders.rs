@@ -71,6 +71,7 @@ impl Hub {
                     },
                 }
             }
+            Order::LoopBack => self.begin_loop_back(turn),
             Order::Figures => {
                 let answer = Answer::Figures(self.figures());
                 self.out.now(Effect::Answer { id, answer });

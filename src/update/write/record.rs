@@ -86,6 +86,11 @@ impl Journal {
         self.unrecorded = (self.unrecorded + 1).min(self.history.len());
     }
 
+    /// What happened last.
+    pub fn newest(&self) -> Option<What> {
+        self.history.first().map(|happened| happened.what)
+    }
+
     /// `attempt` is over.
     fn end(&mut self, attempt: &Attempt, what: What, why: Option<Notice>, at: Stamp) {
         self.attempt = None;

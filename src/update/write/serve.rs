@@ -153,9 +153,14 @@ impl Writer {
 
     fn settled(&self, known: &Known) -> Result<Journal, WriteError> {
         let mut journal = self.record.journal()?;
+        let tried = journal.attempt.as_ref().map(|attempt| attempt.slot);
         if settle(&mut journal, &known.seen) {
             self.record.keep_journal(&journal)?;
             self.machine.forget_last_words();
+            let left = journal.attempt.is_none() && journal.newest() == Some(What::WentBack);
+            if let Some(slot) = tried.filter(|_| left) {
+                self.machine.abandon(slot);
+            }
         }
         self.tell_audit(&mut journal)?;
         Ok(journal)
