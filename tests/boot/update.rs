@@ -1,6 +1,7 @@
 //! Updates, from the page to a version that proved itself, or back.
 
 mod broken;
+mod disk;
 
 use std::time::Duration;
 

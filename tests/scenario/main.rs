@@ -12,6 +12,7 @@ mod crash;
 mod generations;
 mod hostile;
 mod keys;
+mod loop_back;
 mod lost;
 mod sandbox;
 mod session;

@@ -4,8 +4,8 @@ use std::fs;
 use std::net::IpAddr;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use jumpgate::boot::{Environment, Slot, System};
@@ -34,6 +34,7 @@ pub struct Appliance {
     socket: PathBuf,
     /// What reached the audit record.
     pub audit: Receiver<Happened>,
+    no_backup: Arc<Mutex<Option<String>>>,
 }
 
 impl Appliance {
@@ -69,6 +70,7 @@ impl Appliance {
             folder,
             socket,
             audit,
+            no_backup: Arc::default(),
         };
         appliance.runs(System::A, Health::Good);
         appliance.start(vendor.first_root(), told);
@@ -112,9 +114,10 @@ impl Appliance {
             said: std::cell::RefCell::default(),
         };
         let state = self.place("state");
+        let no_backup = self.no_backup.clone();
         let (head, hands) = UnixStream::pair().unwrap();
         thread::spawn(move || {
-            let others = Box::new(Programs { told });
+            let others = Box::new(Programs { told, no_backup });
             let mut writer = Writer::new(machine, &state, others);
             hands.set_nonblocking(true).unwrap();
             tokio_uring::start(async {
@@ -125,6 +128,29 @@ impl Appliance {
         let listener = UnixListener::bind(&self.socket).unwrap();
         let head = Arc::new(Head::new(Link::new(head), first_root));
         thread::spawn(move || head.serve(&listener, |_| true));
+    }
+
+    /// From now on the relay refuses to make backups, in these words.
+    pub fn cannot_back_up(&self, why: &str) {
+        *self.no_backup.lock().unwrap() = Some(why.to_owned());
+    }
+
+    /// The boot partition's folder.
+    pub fn esp(&self) -> PathBuf {
+        self.place("esp")
+    }
+
+    /// Hands in the first bytes of a file, and is gone. Returns why that is no version.
+    pub fn breaks_off(&self, file: &[u8], cut: usize) -> String {
+        let request = Request::Install {
+            who: Who::default(),
+            bytes: file.len() as u64,
+            accept: Accept::default(),
+        };
+        match self.ask(&request, &file[..cut]) {
+            Reply::Refused { why } => why.to_string(),
+            other => panic!("{other:?}"),
+        }
     }
 
     /// Where its agent listens.
@@ -216,6 +242,7 @@ impl Appliance {
 /// The programs beside the agent.
 struct Programs {
     told: std::sync::mpsc::Sender<Happened>,
+    no_backup: Arc<Mutex<Option<String>>>,
 }
 
 impl Others for Programs {
@@ -225,7 +252,7 @@ impl Others for Programs {
 
     fn back_up(&self, label: &str) -> Result<(), String> {
         assert!(label.starts_with("before-0."), "{label}");
-        Ok(())
+        self.no_backup.lock().unwrap().clone().map_or(Ok(()), Err)
     }
 
     fn record(&self, happened: &Happened) -> bool {

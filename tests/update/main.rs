@@ -7,6 +7,7 @@
 
 mod appliance;
 mod command_line;
+mod disk;
 mod hostile;
 mod install;
 mod trust;

@@ -217,12 +217,18 @@ mod tests {
     };
 
     fn step(hub: &mut Hub, at: u64, event: Event) -> Vec<Effect> {
+        // No two draws of a test are alike.
+        let mut drawn = u8::try_from(at % 100).unwrap();
+        let mut random = |buffer: &mut [u8]| {
+            drawn += 1;
+            buffer.fill(drawn);
+        };
         let mut turn = Turn {
             now: Now {
                 moment: Moment::from_millis(at),
                 ..Now::default()
             },
-            random: &mut |buffer| buffer.fill(7),
+            random: &mut random,
         };
         hub.handle(event, &mut turn);
         hub.take_effects()

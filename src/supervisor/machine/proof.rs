@@ -29,7 +29,9 @@ use super::reach::{self, Reach};
 use crate::config::Generation;
 use crate::control::machine::{NetworkFacts, Notice, notice};
 use crate::control::{Client, Reply, Request};
-use crate::domain::limits::{DATA_FREE_BYTES_MIN, LOOP_BACK_WITHIN, ROOT_READ_AT_ONCE};
+use crate::domain::limits::{
+    DATA_FREE_BYTES_MIN, LOOP_BACK_WITHIN, ROOT_READ_AT_ONCE, ROOT_READ_REST_MAX,
+};
 use crate::metrics::StoreState;
 
 /// As `init` calls the device that checks every block.
@@ -93,13 +95,16 @@ impl Proof {
             return;
         }
         let (elsewhere, generation) = (elsewhere.clone(), self.generation);
-        let is_full = facts::storage(places).free_bytes < DATA_FREE_BYTES_MIN;
+        let disk = Disk {
+            is_lost: facts::rescue(places).is_some(),
+            is_full: facts::storage(places).free_bytes < DATA_FREE_BYTES_MIN,
+        };
         tokio::spawn(async move {
             let (store, session) = match asking.client.ask_async(&Request::Status).await {
                 Ok(Reply::Status(snapshot)) => {
                     let certificates = [Some(snapshot.certificate), snapshot.link_certificate];
                     (
-                        judge_store(snapshot.store, generation, is_full),
+                        judge_store(snapshot.store, generation, disk),
                         carry(&asking, certificates).await,
                     )
                 }
@@ -135,16 +140,28 @@ fn both(why: &str) -> (Result<(), Notice>, Result<(), Notice>) {
     (Err(notice(why)), Err(notice(why)))
 }
 
+/// The data partition.
+#[derive(Clone, Copy, Debug, Default)]
+struct Disk {
+    /// It cannot be read: perhaps it is this version that cannot.
+    is_lost: bool,
+    /// Nothing more can be recorded.
+    is_full: bool,
+}
+
 /// Pure: whether the relay's store is the running version's, in order, and has room.
-fn judge_store(store: StoreState, own: Option<Generation>, is_full: bool) -> Result<(), Notice> {
+fn judge_store(store: StoreState, own: Option<Generation>, disk: Disk) -> Result<(), Notice> {
     if store.generation != own.map(|own| own.sequence) {
         return Err(notice("the relay uses another version's store"));
+    }
+    if disk.is_lost {
+        return Err(notice("the data partition cannot be read"));
     }
     // An older version that is gone back to opens what it left, and copies nothing.
     if own.is_some_and(|own| own.trial) && !store.checked {
         return Err(notice("the relay has not checked its copy"));
     }
-    if is_full {
+    if disk.is_full {
         return Err(notice("the data partition is full"));
     }
     Ok(())
@@ -186,8 +203,7 @@ async fn carry<T: std::fmt::Display>(
 /// What the network reaches now.
 fn reached(places: &Places, facts: &NetworkFacts) -> Reach {
     let read = |path| places::text(&places.path(path)).unwrap_or_default();
-    let routed = reach::has_default_route(&read("proc/net/route"), &read("proc/net/ipv6_route"));
-    Reach::of(facts, routed)
+    Reach::of(facts, &read("proc/net/route"), &read("proc/net/ipv6_route"))
 }
 
 /// For the version that may run after a restart.
@@ -238,7 +254,8 @@ fn root(places: &Places) -> io::Result<File> {
     Err(io::Error::other("there is no device that checks it"))
 }
 
-/// Reads to the end and takes twice as long as it could: whoever asks for a page meanwhile comes first.
+/// Reads to the end, and rests after each piece for about as long as that took: whoever asks for a
+/// page meanwhile comes first.
 fn read_at_leisure(file: &mut File) -> io::Result<u64> {
     let mut bytes = 0;
     let mut part = vec![0; ROOT_READ_AT_ONCE];
@@ -248,7 +265,7 @@ fn read_at_leisure(file: &mut File) -> io::Result<u64> {
             0 => return Ok(bytes),
             read => bytes += read as u64,
         }
-        thread::sleep(began.elapsed());
+        thread::sleep(began.elapsed().min(ROOT_READ_REST_MAX));
     }
 }
 
@@ -264,14 +281,18 @@ mod tests {
             on_trial: true,
             checked,
         };
-        assert_eq!(judge_store(store(7, true), own(true), false), Ok(()));
-        assert_eq!(judge_store(store(7, false), own(false), false), Ok(()));
-        for (store, is_full, why) in [
-            (store(6, true), false, "another version's store"),
-            (store(7, false), false, "not checked"),
-            (store(7, true), true, "full"),
+        let fine = Disk::default();
+        assert_eq!(judge_store(store(7, true), own(true), fine), Ok(()));
+        assert_eq!(judge_store(store(7, false), own(false), fine), Ok(()));
+        let [full, lost] =
+            [(true, false), (false, true)].map(|(is_full, is_lost)| Disk { is_lost, is_full });
+        for (store, disk, why) in [
+            (store(6, true), fine, "another version's store"),
+            (store(7, false), fine, "not checked"),
+            (store(7, true), full, "full"),
+            (store(7, true), lost, "cannot be read"),
         ] {
-            let refused = judge_store(store, own(true), is_full).unwrap_err();
+            let refused = judge_store(store, own(true), disk).unwrap_err();
             assert!(refused.contains(why), "{refused}");
         }
     }

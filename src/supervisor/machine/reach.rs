@@ -3,6 +3,8 @@
 //! The version before writes down what it reached when it restarts the machine in order ([`Reach`]);
 //! the new one compares. What nobody wrote down (the power went) is not missed.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::network::is_global;
@@ -13,9 +15,18 @@ use crate::domain::network::InterfaceName;
 /// On the state partition, between a restart and the next proof.
 pub(super) const FILE: &str = "update/network-before";
 
-/// What matters of a network: not which address it gives, but that it gives one.
+/// What matters of a network: not which address it gives, but that it gives one. Each version of IP
+/// counts for itself: who is reached by one is not reached by the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Reach {
+    /// By version 4.
+    v4: Family,
+    /// By version 6.
+    v6: Family,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Family {
     /// Interfaces with an address that works beyond the cable.
     interfaces: heapless::Vec<InterfaceName, INTERFACES_MAX>,
     /// There is a way to other networks.
@@ -23,58 +34,83 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    /// What is reached now; `routed` as [`has_default_route`] says.
-    pub(super) fn of(facts: &NetworkFacts, routed: bool) -> Self {
-        let reaches = |addresses: &[std::net::IpAddr]| addresses.iter().copied().any(is_global);
-        let physical = facts.interfaces.iter();
-        let physical = physical.filter(|interface| reaches(&interface.addresses));
-        let mut interfaces: heapless::Vec<_, INTERFACES_MAX> =
-            physical.map(|interface| interface.name.clone()).collect();
-        // A tagged one is not among those with a cable.
-        if let Some(used) = facts.used.as_ref().filter(|_| reaches(&facts.addresses))
-            && !interfaces.contains(used)
-        {
-            // One cable less is remembered where there are that many.
-            drop(interfaces.push(used.clone()));
+    /// What is reached now. `routes4` and `routes6` are what the kernel says in `/proc/net/route` and
+    /// `/proc/net/ipv6_route`.
+    pub(super) fn of(facts: &NetworkFacts, routes4: &str, routes6: &str) -> Self {
+        let family = |is_ours: fn(&IpAddr) -> bool, routed| Family {
+            interfaces: interfaces(facts, |address| is_ours(address) && is_global(*address)),
+            routed,
+        };
+        Self {
+            v4: family(IpAddr::is_ipv4, has_default_route(routes4)),
+            v6: family(IpAddr::is_ipv6, has_default_route6(routes6)),
         }
-        Self { interfaces, routed }
     }
 
     /// What `now` lacks of it.
     pub(super) fn compare(&self, now: &Self) -> Result<(), Notice> {
-        let lost = |name: &&InterfaceName| !now.interfaces.contains(name);
-        if let Some(name) = self.interfaces.iter().find(lost) {
-            return Err(notice(&format!("{name} has no address any more")));
-        }
-        if self.routed && !now.routed {
-            return Err(notice("there is no way to other networks any more"));
+        for (version, before, now) in [(4, &self.v4, &now.v4), (6, &self.v6, &now.v6)] {
+            let lost = |name: &&InterfaceName| !now.interfaces.contains(name);
+            if let Some(name) = before.interfaces.iter().find(lost) {
+                let why = format!("{name} has no IPv{version} address any more");
+                return Err(notice(&why));
+            }
+            if before.routed && !now.routed {
+                let why = format!("there is no way to other IPv{version} networks any more");
+                return Err(notice(&why));
+            }
         }
         Ok(())
     }
 }
 
-/// Whether there is a default route in what the kernel says in `/proc/net/route` and
-/// `/proc/net/ipv6_route`.
-pub(super) fn has_default_route(v4: &str, v6: &str) -> bool {
-    const REJECTED: u32 = 0x200; // RTF_REJECT in <linux/route.h>
-    let flags = |word: Option<&str>| word.and_then(|word| u32::from_str_radix(word, 16).ok());
-    let usable = |flags: Option<u32>| flags.is_some_and(|flags| flags & REJECTED == 0);
-    let by_v4 = v4.lines().skip(1).any(|line| {
-        let mut words = line.split_whitespace().skip(1);
-        // Destination, gateway, flags, three counters, mask.
-        let is_all = words.next() == Some("00000000");
-        let flags = flags(words.nth(1));
-        is_all && words.nth(3) == Some("00000000") && usable(flags)
-    });
-    let by_v6 = v6.lines().any(|line| {
+/// Interfaces that have an address which `counts`.
+fn interfaces(
+    facts: &NetworkFacts,
+    counts: impl Fn(&IpAddr) -> bool,
+) -> heapless::Vec<InterfaceName, INTERFACES_MAX> {
+    let found = facts.interfaces.iter();
+    let found = found.filter(|interface| interface.addresses.iter().any(&counts));
+    let mut names: heapless::Vec<_, INTERFACES_MAX> =
+        found.map(|interface| interface.name.clone()).collect();
+    // A tagged one is not among those with a cable.
+    if let Some(used) = &facts.used
+        && facts.addresses.iter().any(counts)
+        && !names.contains(used)
+    {
+        // Where there are that many, one less is remembered.
+        drop(names.push(used.clone()));
+    }
+    names
+}
+
+const REJECTED: u32 = 0x200; // RTF_REJECT in <linux/route.h>
+
+fn is_usable(flags: &str) -> bool {
+    u32::from_str_radix(flags, 16).is_ok_and(|flags| flags & REJECTED == 0)
+}
+
+/// Interface, destination, gateway, flags, three counters, mask, and more.
+fn has_default_route(routes: &str) -> bool {
+    routes.lines().skip(1).any(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let [destination, prefix, .., flags_word, device] = words[..] else {
+        let [_, "00000000", _, flags, _, _, _, "00000000", ..] = words[..] else {
             return false;
         };
-        let is_all = destination.bytes().all(|digit| digit == b'0') && prefix == "00";
-        is_all && device != "lo" && usable(flags(Some(flags_word)))
-    });
-    by_v4 || by_v6
+        is_usable(flags)
+    })
+}
+
+/// Destination, its prefix, source, its prefix, next hop, three counters, flags, interface.
+fn has_default_route6(routes: &str) -> bool {
+    routes.lines().any(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [destination, "00", .., flags, device] = words[..] else {
+            return false;
+        };
+        let is_all = destination.bytes().all(|digit| digit == b'0');
+        is_all && device != "lo" && is_usable(flags)
+    })
 }
 
 #[cfg(test)]
@@ -95,26 +131,40 @@ mod tests {
         }
     }
 
+    const HEAD: &str =
+        "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n";
+    const LOCAL: &str = "eth0\t0002000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n";
+    const DEFAULT: &str = "eth0\t00000000\t0202000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n";
+
+    fn all() -> String {
+        format!("{HEAD}{LOCAL}{DEFAULT}")
+    }
+
     #[test]
     fn the_network_is_as_before_with_another_address_and_not_without_one() {
-        let before = Reach::of(&facts(&[("eth0", &["192.0.2.7"]), ("eth1", &[])]), true);
-        let same = [("eth0", &["192.0.2.9"][..]), ("eth1", &["198.51.100.1"])];
-        assert_eq!(before.compare(&Reach::of(&facts(&same), true)), Ok(()));
-        for (now, routed, why) in [
-            (&["fe80::1"][..], true, "eth0 has no address any more"),
-            (&[], true, "eth0 has no address any more"),
+        let before = [("eth0", &["192.0.2.7", "2001:db8::7"][..]), ("eth1", &[])];
+        let before = Reach::of(&facts(&before), &all(), "");
+        let same = [
+            ("eth0", &["192.0.2.9", "2001:db8::9"][..]),
+            ("eth1", &["198.51.100.1"]),
+        ];
+        let same = Reach::of(&facts(&same), &all(), "");
+        assert_eq!(before.compare(&same), Ok(()));
+        for (addresses, routes, why) in [
+            (&["fe80::1"][..], all(), "eth0 has no IPv4 address any more"),
+            (&["2001:db8::7"], all(), "eth0 has no IPv4 address any more"),
+            (&["192.0.2.7"], all(), "eth0 has no IPv6 address any more"),
             (
-                &["192.0.2.7"],
-                false,
-                "there is no way to other networks any more",
+                &["192.0.2.7", "2001:db8::7"],
+                format!("{HEAD}{LOCAL}"),
+                "there is no way to other IPv4 networks any more",
             ),
         ] {
-            let now = Reach::of(&facts(&[("eth0", now)]), routed);
+            let now = Reach::of(&facts(&[("eth0", addresses)]), &routes, "");
             assert_eq!(before.compare(&now).unwrap_err().as_str(), why);
         }
         // What was not there before is not asked for.
-        let nothing = Reach::default();
-        assert_eq!(nothing.compare(&Reach::of(&facts(&[]), false)), Ok(()));
+        assert_eq!(Reach::default().compare(&before), Ok(()));
     }
 
     #[test]
@@ -122,39 +172,33 @@ mod tests {
         let mut tagged = facts(&[("eth0", &[])]);
         tagged.used = Some("eth0.7".parse().unwrap());
         tagged.addresses.push("192.0.2.7".parse().unwrap()).unwrap();
-        let before = Reach::of(&tagged, false);
+        let before = Reach::of(&tagged, "", "");
         assert_eq!(before.compare(&before), Ok(()));
-        assert!(
-            before
-                .compare(&Reach::of(&facts(&[("eth0", &[])]), false))
-                .is_err()
-        );
+        let without = Reach::of(&facts(&[("eth0", &[])]), "", "");
+        assert!(before.compare(&without).is_err());
     }
 
     #[test]
     fn default_routes_are_told_from_others() {
-        let head =
-            "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n";
-        let local = format!("{head}eth0\t0002000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n");
-        let all = format!("{local}eth0\t00000000\t0202000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n");
-        let refused = all.replace("0003", "0203");
+        let refused = all().replace("0003", "0203");
+        assert!(has_default_route(&all()));
+        for routes in [format!("{HEAD}{LOCAL}"), refused, String::new()] {
+            assert!(!has_default_route(&routes), "{routes}");
+        }
         let zeros = "0".repeat(32);
         let none =
             format!("{zeros} 00 {zeros} 00 {zeros} ffffffff 00000001 00000000 00200200       lo\n");
+        let router = "fe800000000000000000000000000002";
         let six = format!(
-            "{zeros} 00 {zeros} 00 fe80000000000000000000000000000 00000400 00000001 00000000 \
-             00450003     eth0\n"
+            "{zeros} 00 {zeros} 00 {router} 00000400 00000001 00000000 00450003     eth0\n"
         );
-        assert!(has_default_route(&all, &none));
-        assert!(has_default_route(&local, &six));
-        for (v4, v6) in [(&*local, &*none), (&*refused, ""), ("", "")] {
-            assert!(!has_default_route(v4, v6), "{v4}{v6}");
-        }
+        assert!(has_default_route6(&format!("{none}{six}")));
+        assert!(!has_default_route6(&none) && !has_default_route6(""));
     }
 
     #[test]
     fn what_is_kept_is_read_again() {
-        let before = Reach::of(&facts(&[("eth0", &["192.0.2.7"])]), true);
+        let before = Reach::of(&facts(&[("eth0", &["192.0.2.7"])]), &all(), "");
         let text = serde_json::to_string(&before).unwrap();
         assert_eq!(serde_json::from_str::<Reach>(&text).unwrap(), before);
     }

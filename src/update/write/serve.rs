@@ -121,7 +121,14 @@ impl Writer {
                 self.begin(who, keys, &manifest).await
             }
             Order::Chunk { .. } => unreachable!("taken before"),
-            Order::Finish => self.finish(socket).await?,
+            Order::Finish => {
+                let done = self.finish(socket).await?;
+                if let Err(error) = &done {
+                    let why = error.to_string();
+                    drop(self.note_attempt(What::Stopped, Some(&why)));
+                }
+                done
+            }
             Order::Stop { why } => {
                 self.incoming = None;
                 let noted = self.note_attempt(What::Stopped, Some(why.as_str()));

@@ -82,9 +82,9 @@ impl Life<'_> {
         let elsewhere = &self.levers.elsewhere;
         self.proof.ask_relay(self.places, asking, elsewhere);
         if self.proof.begin_root() {
-            proof::read_root(self.places, elsewhere);
-            // A changed block restarts the machine, and nobody could say so then.
+            // Before: a changed block restarts the machine, and nobody could say so then.
             self.leave_last_words(READING_ROOT);
+            proof::read_root(self.places, &self.levers.elsewhere);
         }
     }
 
