@@ -449,5 +449,6 @@ fn snapshot() -> Snapshot {
         store: jumpgate::metrics::StoreState::default(),
         certificate: Fingerprint([0xab; 32]),
         link_key: Fingerprint([0xcd; 32]),
+        link_certificate: None,
     }
 }

@@ -54,7 +54,8 @@ const IMPORTS: [(&str, &[&str]); 26] = [
     ("agent", &["link", "tls", "config"]),
     ("endpoint", REMOTE),
     ("jumpoint", REMOTE),
-    ("cli", &["control", "config", "audit", "recording"]),
+    // `link`: both ends of the session by which a new version proves itself.
+    ("cli", &["control", "config", "audit", "recording", "link"]),
     // Programs join what they need; `main` is short, so there is little to go wrong.
     ("bin", ANYTHING),
     ("lib.rs", ANYTHING),

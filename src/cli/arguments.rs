@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::loop_back::Ends;
 use super::update;
 use crate::control::update::{Automatic, Line, Window};
 use crate::domain::limits::{KEY_LIFE_MAX, UPDATE_SOURCE_BYTES_MAX};
@@ -62,6 +63,9 @@ pub enum Command {
         #[arg(long)]
         rescue: bool,
     },
+    /// Carry bytes through this machine's relay, from one end of a session to the other
+    #[command(hide = true)]
+    LoopBack(Ends),
     /// Ask time servers how far this machine's clock is off, in milliseconds
     #[command(hide = true)]
     Time {

@@ -9,7 +9,7 @@ use super::arguments::{
 use super::console;
 use super::outcome::Outcome;
 use super::password::{self, PasswordError};
-use super::{probe, time, update};
+use super::{loop_back, probe, time, update};
 use crate::config::{Config, ConfigError, Paths};
 use crate::control::wire::WireError;
 use crate::control::{Client, MachineClient, Reply, Request, machine};
@@ -145,6 +145,10 @@ pub(super) fn perform(arguments: &Arguments) -> Result<Outcome, CliError> {
         } => {
             probe::page(*port, *certificate, *rescue)?;
             Ok(Outcome::Served)
+        }
+        Command::LoopBack(ends) => {
+            loop_back::carry(ends)?;
+            Ok(Outcome::Carried)
         }
         Command::Time { since, servers } => Ok(Outcome::Offset(time::ask(servers, *since)?)),
         Command::Console { tty } => {

@@ -4,7 +4,7 @@
 //! arguments ─> command ─> control::Client ─> relay
 //!                  ├────> Outcome ─> text for a person, or one JSON object
 //!                  ├────> console, on the machine's own screen
-//!                  └────> probe: is a page served? time: how far is the clock off?
+//!                  └────> probe, loop_back: is a page served, a session carried? time: how far is the clock off?
 //! ```
 //!
 //! Start at [`run`]. Not here: what a request does ([`crate::control::Request`]).
@@ -13,6 +13,7 @@ mod arguments;
 mod command;
 mod console;
 mod event;
+mod loop_back;
 mod machine;
 mod outcome;
 mod password;

@@ -33,6 +33,8 @@ pub(super) enum Outcome {
     Ending,
     /// A page came.
     Served,
+    /// A session of the appliance with itself was carried.
+    Carried,
     /// Its terminal went away, or somebody ended it.
     /// The clock has to be set forward by so many milliseconds.
     Offset(i64),
@@ -59,6 +61,7 @@ impl Outcome {
             Self::Update(told) => told.to_json(),
             Self::Ending => json!({ "ending": true }),
             Self::Offset(millis) => json!({ "offset_millis": millis }),
+            Self::Carried => json!({ "carried": true }),
             Self::Served => json!({ "served": true }),
             Self::ConsoleLeft => return String::new(),
         };
@@ -103,6 +106,7 @@ impl Outcome {
             },
             Self::Ending => "The appliance ends its sessions and stops.\n".to_owned(),
             Self::Offset(millis) => format!("{millis}\n"),
+            Self::Carried => "A session is carried.\n".to_owned(),
             Self::Served => "A page is served.\n".to_owned(),
             Self::ConsoleLeft => String::new(),
         }

@@ -42,19 +42,18 @@ pub(super) enum ProbeError {
         /// Of the answer.
         first_line: String,
     },
+    /// Pages or not, sessions are not carried.
+    #[error("no session: {why}")]
+    NoSession {
+        /// What happened.
+        why: String,
+    },
 }
 
 /// Asks for the start page on `port`. `rescue`: it is expected to say that it cannot help.
 pub(super) fn page(port: u16, certificate: Fingerprint, rescue: bool) -> Result<(), ProbeError> {
     let silent = |error| ProbeError::Silent { port, error };
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let stream = TcpStream::connect_timeout(&address, PROBE_WITHIN).map_err(silent)?;
-    for set in [TcpStream::set_read_timeout, TcpStream::set_write_timeout] {
-        set(&stream, Some(PROBE_WITHIN)).map_err(silent)?;
-    }
-    let name = ServerName::try_from("localhost").expect("a name");
-    let tls = ClientConnection::new(config(certificate)?, name)?;
-    let mut stream = StreamOwned::new(tls, stream);
+    let mut stream = connect(port, certificate, &[])?;
     stream.write_all(QUESTION).map_err(silent)?;
     let head = head(&mut stream).map_err(silent)?;
     let first_line = head.lines().next().unwrap_or_default().to_owned();
@@ -63,6 +62,26 @@ pub(super) fn page(port: u16, certificate: Fingerprint, rescue: bool) -> Result<
     } else {
         Err(ProbeError::NoPage { first_line })
     }
+}
+
+/// A connection whose handshake is to come with the first byte.
+pub(super) type Tls = StreamOwned<ClientConnection, TcpStream>;
+
+/// Connects to `port` of this machine, where somebody has to have that certificate.
+pub(super) fn connect(
+    port: u16,
+    certificate: Fingerprint,
+    alpn: &[&[u8]],
+) -> Result<Tls, ProbeError> {
+    let silent = |error| ProbeError::Silent { port, error };
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let stream = TcpStream::connect_timeout(&address, PROBE_WITHIN).map_err(silent)?;
+    for set in [TcpStream::set_read_timeout, TcpStream::set_write_timeout] {
+        set(&stream, Some(PROBE_WITHIN)).map_err(silent)?;
+    }
+    let name = ServerName::try_from("localhost").expect("a name");
+    let tls = ClientConnection::new(config(certificate, alpn)?, name)?;
+    Ok(StreamOwned::new(tls, stream))
 }
 
 /// The first bytes of the answer, up to the end of its head.
@@ -91,17 +110,18 @@ fn is_page(head: &str, rescue: bool) -> bool {
     status == Some(expected) && is_numbered
 }
 
-fn config(certificate: Fingerprint) -> Result<Arc<ClientConfig>, Error> {
+fn config(certificate: Fingerprint, alpn: &[&[u8]]) -> Result<Arc<ClientConfig>, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let only = Arc::new(Only {
         certificate,
         provider: provider.clone(),
     });
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(only)
         .with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     Ok(Arc::new(config))
 }
 

@@ -43,6 +43,14 @@ pub enum Reply {
     },
     /// An account as it is now.
     Account(Account),
+    /// What lets its two ends in, once each and for
+    /// [`crate::domain::limits::LOOP_BACK_WITHIN`].
+    LoopBack {
+        /// The session key of the end that comes as a customer client.
+        customer: Token,
+        /// The ticket of the one that comes as a console.
+        console: Token,
+    },
     /// The copy is on the disk.
     BackedUp {
         /// How long it is.

@@ -81,6 +81,9 @@ pub enum Request {
     /// The slot has proved itself: its store is the one that counts from now on, and changes are
     /// possible again. Root only. Answer: [`super::Reply::Done`], also where there is no trial.
     Proven,
+    /// Get ready to carry a session of the appliance with itself, which nobody sees and nothing is
+    /// recorded of. Root only. Answer: [`super::Reply::LoopBack`].
+    LoopBack,
     /// Put a copy of the store away, before an update. Root only. Answer:
     /// [`super::Reply::BackedUp`], within [`crate::domain::limits::BACK_UP_WITHIN`].
     BackUp {

@@ -347,6 +347,14 @@ pub const PROVED_TOLD_MAX: usize = 100;
 pub const TRIAL_WITHIN: Duration = Duration::from_secs(5 * 60);
 /// Until then, a page is asked for this often.
 pub const PROBE_EVERY: Duration = Duration::from_secs(2);
+/// A session of the appliance with itself is over after this: two TLS handshakes and some bytes.
+pub const LOOP_BACK_WITHIN: Duration = Duration::from_secs(30);
+/// Carried from one end to the other in it: more than a window, so that credit has to come back.
+pub const LOOP_BACK_BYTES: usize = 192 * 1024;
+/// The root is read in pieces of this many bytes, with a rest after each.
+pub const ROOT_READ_AT_ONCE: usize = 1 << 20;
+/// That rest is no longer than this: the version on trial has to show it in time.
+pub const ROOT_READ_REST_MAX: Duration = Duration::from_millis(100);
 /// A page that is asked for has to come within this.
 pub const PROBE_WITHIN: Duration = Duration::from_secs(10);
 /// So many crashes of one program ...

@@ -369,6 +369,34 @@ mod tests {
     }
 
     #[test]
+    fn a_version_on_trial_that_gives_up_is_passed_over_and_the_next_one_knows_of_it() {
+        let esp = esp(&[("a_good", "1"), ("b_left", "2"), ("trial", "b")]);
+        assert_eq!(next(esp.path())[0], B);
+        assert!(trial::renounce(esp.path(), System::B).unwrap());
+        assert_eq!(next(esp.path()), [A, Slot::Recovery]);
+        assert_eq!(trial::marked(esp.path()), Some(System::B));
+        trial::abandon(esp.path(), System::B).unwrap();
+        assert_eq!(trial::marked(esp.path()), None);
+        assert_eq!(next(esp.path()), [A, Slot::Recovery]);
+    }
+
+    #[test]
+    fn what_could_never_be_loaded_is_not_tried_at_every_start() {
+        let esp = esp(&[("a_good", "1"), ("b_left", "2"), ("trial", "b")]);
+        trial::abandon(esp.path(), System::B).unwrap();
+        assert_eq!(next(esp.path()), [A, Slot::Recovery]);
+    }
+
+    #[test]
+    fn a_version_without_one_before_it_does_not_give_up() {
+        for (key, value) in [("a_good", "0"), ("a_left", "0")] {
+            let esp = esp(&[(key, value), ("b_left", "2"), ("trial", "b")]);
+            assert!(!trial::renounce(esp.path(), System::B).unwrap(), "{key}");
+            assert_eq!(next(esp.path())[0], B);
+        }
+    }
+
+    #[test]
     fn there_is_no_way_back_to_an_empty_slot() {
         let esp = esp(&[("a_good", "1")]);
         fs::remove_file(slot_folder(esp.path(), System::B).join("slot.cfg")).unwrap();

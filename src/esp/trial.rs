@@ -9,7 +9,7 @@ use std::path::Path;
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
-use super::{EspError, environment, remade, slot_folder, write_environment};
+use super::{EspError, environment, remade, slot_folder, was_good, write_environment};
 use crate::boot::{Description, Slot, System};
 use crate::domain::limits::TRIES;
 
@@ -103,6 +103,33 @@ pub fn begin(esp: &Path, system: System) -> Result<(), EspError> {
     let mut environment = environment(esp).map_or_else(|| remade(esp), Ok)?;
     environment.set("trial", system.letter())?;
     environment.set(&format!("{system}_left"), &TRIES.to_string())?;
+    write_environment(esp, &environment)
+}
+
+/// `running`, which is on trial, gives its tries up: the other slot goes first from the next start on.
+/// That it was marked stays, so that the version there knows what became of this one. Returns whether
+/// there is a version to go back to; without one nothing is changed.
+pub fn renounce(esp: &Path, running: System) -> Result<bool, EspError> {
+    let other = running.other();
+    let Some(mut environment) = environment(esp) else {
+        return Ok(false);
+    };
+    let has_other = describe(esp, Slot::System(other)).is_some() && was_good(esp, other);
+    if !has_other || environment.tries_left(other) == 0 {
+        return Ok(false);
+    }
+    environment.set(&format!("{running}_left"), "0")?;
+    write_environment(esp, &environment)?;
+    Ok(true)
+}
+
+/// `system` was tried and left: whatever tries it has, it is not started again.
+pub fn abandon(esp: &Path, system: System) -> Result<(), EspError> {
+    let mut environment = environment(esp).map_or_else(|| remade(esp), Ok)?;
+    environment.set(&format!("{system}_left"), "0")?;
+    if environment.trial() == Some(system) {
+        environment.unset("trial");
+    }
     write_environment(esp, &environment)
 }
 

@@ -37,6 +37,9 @@ pub struct Snapshot {
     pub certificate: Fingerprint,
     /// SHA-256 of the link key's subject public key info: what endpoints pin.
     pub link_key: Fingerprint,
+    /// SHA-256 of the certificate around it.
+    #[serde(default)]
+    pub link_certificate: Option<Fingerprint>,
 }
 
 /// Open connections by what they turned out to be.
@@ -97,4 +100,8 @@ pub struct StoreState {
     /// The version has not proved itself: another store counts if it does not, and accounts and
     /// settings are held until then.
     pub on_trial: bool,
+    /// It was migrated, read whole and found in order when this program started. Only a version on
+    /// trial takes the time.
+    #[serde(default)]
+    pub checked: bool,
 }

@@ -37,6 +37,8 @@ pub struct Control {
     pub paths: Paths,
     /// Another store than ours counts until this version has proved itself.
     pub on_trial: Arc<AtomicBool>,
+    /// The store was read whole at the start, and is what this version expects.
+    pub checked: bool,
     /// As it was at start.
     pub config: Config,
     /// Of the ring threads.
@@ -53,6 +55,8 @@ pub struct Control {
     pub certificate: Fingerprint,
     /// Of the link key.
     pub link_key: Fingerprint,
+    /// Of the certificate around it.
+    pub link_certificate: Fingerprint,
 }
 
 /// Wait after an accept that failed.
@@ -125,6 +129,7 @@ impl Control {
                 seconds,
             } => refusing(self.create_key(&representative, seconds)),
             Request::Proven
+            | Request::LoopBack
             | Request::BackUp { .. }
             | Request::RecordUpdate { .. }
             | Request::Announce { .. }
@@ -135,6 +140,7 @@ impl Control {
             Request::RecordUpdate { happened } => refusing(self.record_update(&happened)),
             Request::Announce { restart } => self.ask(Order::Announce { restart }),
             Request::Proven => refusing(self.proven()),
+            Request::LoopBack => self.ask(Order::LoopBack),
             Request::BackUp { label } => refusing(self.back_up(&label)),
         }
     }
@@ -189,6 +195,7 @@ impl Control {
             store: self.store_state(),
             certificate: self.certificate,
             link_key: self.link_key,
+            link_certificate: Some(self.link_certificate),
         }
     }
 
@@ -269,6 +276,7 @@ impl Control {
         StoreState {
             generation: self.paths.generation().map(|own| own.sequence),
             on_trial: self.on_trial.load(Ordering::Relaxed),
+            checked: self.checked,
         }
     }
 

@@ -100,6 +100,7 @@ impl Relay {
         let Opened {
             mut database,
             on_trial,
+            checked,
         } = generations::open(paths, stamp())?;
         let setup = begin(&mut database, stamp())?;
         let waiting = database.write(open_shells::take)?;
@@ -193,6 +194,7 @@ impl Relay {
             answers,
             paths: paths.clone(),
             on_trial: Arc::new(AtomicBool::new(on_trial)),
+            checked,
             config: config.clone(),
             counters,
             clock,
@@ -201,6 +203,7 @@ impl Relay {
             sandbox,
             certificate: identities.web.certificate_fingerprint(),
             link_key: identities.link.key_fingerprint(),
+            link_certificate: identities.link.certificate_fingerprint(),
         };
         let listener = sockets.control;
         thread::Builder::new()

@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,11 @@ const ROOT: &str = "root.json";
 pub fn be_the_agent(folder: &Path) {
     let (told, _heard) = mpsc::channel();
     let (announce, _announced) = mpsc::channel();
-    let programs = Programs { told, announce };
+    let programs = Programs {
+        told,
+        announce,
+        no_backup: Arc::default(),
+    };
     let _head = serve(folder, fs::read(folder.join(ROOT)).unwrap(), programs);
     println!("ready");
     let _ = std::io::stdin().read(&mut [0]);

@@ -1,5 +1,8 @@
 //! Updates, from the page to a version that proved itself, or back.
 
+mod broken;
+mod disk;
+
 use std::process::Command;
 use std::time::Duration;
 
@@ -13,8 +16,8 @@ use crate::support::{Admin, BOOT, Disk, Image, Machine, Setup, Variant, run};
 const DECIDED: Duration = Duration::from_secs(600);
 
 /// Flashed, set up, good, and with `update` in the other slot.
-fn updated<'disk>(disk: &'disk Disk, update: &Variant) -> (Machine<'disk>, Admin) {
-    let mut machine = Machine::start(disk, &Setup::default());
+fn updated<'disk>(disk: &'disk Disk, setup: &Setup, update: &Variant) -> (Machine<'disk>, Admin) {
+    let mut machine = Machine::start(disk, setup);
     let admin = Admin::set_up(&mut machine);
     machine.shows("Serving. ");
     admin.sees(&machine, BOOT, |status| {
@@ -31,7 +34,7 @@ fn updated<'disk>(disk: &'disk Disk, update: &Variant) -> (Machine<'disk>, Admin
 fn an_update_from_the_page_runs_after_one_restart_and_proves_itself() {
     let disk = Disk::flashed(&Image::under_test());
     let newer = Variant::new(&Image::under_test(), 1, |_| {});
-    let (mut machine, admin) = updated(&disk, &newer);
+    let (mut machine, admin) = updated(&disk, &Setup::default(), &newer);
     admin.restart(&machine);
     machine.says("Slot b: version");
     machine.serves();
@@ -45,27 +48,6 @@ fn an_update_from_the_page_runs_after_one_restart_and_proves_itself() {
     let environment = disk.environment();
     assert!(environment.is_good(System::B) && environment.is_good(System::A));
     assert_eq!(environment.trial(), None);
-}
-
-#[test]
-fn an_update_whose_web_side_is_broken_is_left_and_the_page_says_so() {
-    crate::only_nightly!();
-    let disk = Disk::flashed(&Image::under_test());
-    let broken = Variant::new(&Image::under_test(), 1, |root| {
-        let web = root.join("usr/lib/jumpgate/programs/web");
-        std::fs::copy("/bin/false", web).unwrap();
-    });
-    let (mut machine, admin) = updated(&disk, &broken);
-    admin.restart(&machine);
-    machine.says("Slot b: version");
-    machine.says("Slot a: version");
-    machine.serves();
-    let status = admin.sees(&machine, DECIDED, |status| {
-        status["history"][0]["what"] == "went_back"
-    });
-    assert!(machine.times_said("Slot b: version") <= 3);
-    let why = status["history"][0]["why"].as_str().unwrap();
-    assert!(why.contains("web"), "{why}");
 }
 
 /// The people of `tests/browser`, in front of this machine: one follows the update, the others are

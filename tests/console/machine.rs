@@ -117,6 +117,7 @@ impl Machine {
                     checked: None,
                     settings: Settings::default(),
                     source: None,
+                    news: None,
                     history: Vec::new(),
                     root_version: 1,
                     security_epoch: 1,
@@ -347,5 +348,6 @@ fn snapshot() -> Snapshot {
         store: jumpgate::metrics::StoreState::default(),
         certificate: Fingerprint::of(b"certificate"),
         link_key: Fingerprint::of(b"link key"),
+        link_certificate: None,
     }
 }

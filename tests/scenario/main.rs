@@ -13,6 +13,7 @@ mod crash;
 mod generations;
 mod hostile;
 mod keys;
+mod loop_back;
 mod lost;
 mod sandbox;
 mod session;

@@ -4,8 +4,8 @@ use std::fs;
 use std::net::IpAddr;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use jumpgate::boot::{Environment, Slot, System};
@@ -39,6 +39,7 @@ pub struct Appliance {
     pub audit: Receiver<Happened>,
     /// When people were told that the machine restarts, or that it does not.
     pub announced: Receiver<Option<Stamp>>,
+    no_backup: Arc<Mutex<Option<String>>>,
 }
 
 impl Appliance {
@@ -77,7 +78,12 @@ impl Appliance {
     fn started(folder: tempfile::TempDir, vendor: &Vendor) -> Self {
         let (told, audit) = channel();
         let (announce, announced) = channel();
-        let programs = Programs { told, announce };
+        let no_backup = Arc::default();
+        let programs = Programs {
+            told,
+            announce,
+            no_backup: Arc::clone(&no_backup),
+        };
         let head = serve(folder.path(), vendor.first_root(), programs);
         let socket = folder.path().join("update.sock");
         Self {
@@ -86,6 +92,7 @@ impl Appliance {
             head,
             audit,
             announced,
+            no_backup,
         }
     }
 
@@ -113,6 +120,29 @@ impl Appliance {
     /// What it does by itself now and then.
     pub fn looks(&self) {
         self.head.look();
+    }
+
+    /// From now on the relay refuses to make backups, in these words.
+    pub fn cannot_back_up(&self, why: &str) {
+        *self.no_backup.lock().unwrap() = Some(why.to_owned());
+    }
+
+    /// The boot partition's folder.
+    pub fn esp(&self) -> PathBuf {
+        self.place("esp")
+    }
+
+    /// Hands in the first bytes of a file, and is gone. Returns why that is no version.
+    pub fn breaks_off(&self, file: &[u8], cut: usize) -> String {
+        let request = Request::Install {
+            who: Who::default(),
+            bytes: file.len() as u64,
+            accept: Accept::default(),
+        };
+        match self.ask(&request, &file[..cut]) {
+            Reply::Refused { why } => why.to_string(),
+            other => panic!("{other:?}"),
+        }
     }
 
     /// Where its agent listens.
@@ -265,8 +295,11 @@ pub fn serve(folder: &Path, root: Vec<u8>, programs: Programs) -> Arc<Head> {
 }
 
 /// The programs beside the agent.
-struct Programs {
-    told: Sender<Happened>,
+pub struct Programs {
+    pub told: Sender<Happened>,
+    pub announce: Sender<Option<Stamp>>,
+    /// Why the relay makes no backup, if it does not.
+    pub no_backup: Arc<Mutex<Option<String>>>,
 }
 
 impl Others for Programs {
@@ -282,7 +315,7 @@ impl Others for Programs {
 
     fn back_up(&self, label: &str) -> Result<(), String> {
         assert!(label.starts_with("before-0."), "{label}");
-        Ok(())
+        self.no_backup.lock().unwrap().clone().map_or(Ok(()), Err)
     }
 
     fn record(&self, happened: &Happened) -> bool {

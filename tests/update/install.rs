@@ -117,19 +117,7 @@ fn an_update_that_breaks_off_anywhere_is_taken_up_again_and_the_running_slot_sta
         payload + 1_500_000,
         file.len() - 1,
     ] {
-        let mut stream = appliance.connect();
-        let request = Request::Install {
-            who: Who::default(),
-            bytes: file.len() as u64,
-            accept: NOTHING,
-        };
-        wire::write(&mut stream, &request).unwrap();
-        stream.write_all(&file[..cut]).unwrap();
-        stream.shutdown(std::net::Shutdown::Write).unwrap();
-        let reply: Reply = wire::read(&mut stream).unwrap().unwrap();
-        let Reply::Refused { why } = reply else {
-            panic!("{reply:?}")
-        };
+        let why = appliance.breaks_off(&file, cut);
         let said = if cut < payload {
             "the file did not arrive"
         } else {

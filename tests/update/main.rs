@@ -8,6 +8,7 @@
 mod appliance;
 mod clock;
 mod command_line;
+mod disk;
 mod hostile;
 mod install;
 mod online;

@@ -32,6 +32,8 @@ pub struct Opened {
     pub database: Database,
     /// Another one counts until this version has proved itself.
     pub on_trial: bool,
+    /// It was read whole and is in order.
+    pub checked: bool,
 }
 
 /// Opens the store, as [`Paths::generation`] says. Without one there is a single store.
@@ -44,6 +46,7 @@ pub fn open(paths: &Paths, at: Stamp) -> Result<Opened, StoreError> {
         None => Ok(Opened {
             database: Database::create_or_migrate(&paths.store())?,
             on_trial: false,
+            checked: false,
         }),
         Some(own) => open_generation(&paths.store_folder(), own, at, &mut |_| Ok(())),
     }
@@ -96,7 +99,16 @@ fn open_generation(
         generation::put_aside(folder, journal)?;
         watch(Step::Cleared)?;
     }
-    Ok(Opened { database, on_trial })
+    // A version has three tries, and the copy is made in the first: it is looked at in each, with
+    // everything that was taken over.
+    if own.trial {
+        database.check()?;
+    }
+    Ok(Opened {
+        database,
+        on_trial,
+        checked: own.trial,
+    })
 }
 
 /// What goes on record about it; nothing if there was nothing to take over.

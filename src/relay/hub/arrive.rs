@@ -20,6 +20,9 @@ use crate::session::{Presence, Session, state};
 impl Hub {
     /// A WebSocket shows a ticket, which is used up by that.
     pub(super) fn upgrade(&mut self, peer: PeerId, ticket: &Token, now: Now) {
+        if self.loop_back_upgrade(peer, ticket, now) {
+            return;
+        }
         let taken = self.tickets.remove(&ticket.fingerprint());
         let holder = taken
             .filter(|(until, _)| now.moment <= *until)
@@ -48,6 +51,9 @@ impl Hub {
         if !(lowest..=highest).contains(&VERSION) {
             let versions = (VERSION, VERSION);
             return self.turn_away(peer, is_console, TurnedReason::Version { versions });
+        }
+        if self.loop_back_hello(peer, by_link, &hello.purpose, turn.now) {
+            return;
         }
         let admitted = match (hello.purpose, holder) {
             (

@@ -157,6 +157,8 @@ pub enum Order {
         /// When.
         restart: Option<Stamp>,
     },
+    /// A session of the appliance with itself. Answered by [`Reply::LoopBack`].
+    LoopBack,
     /// Counts.
     Figures,
 }

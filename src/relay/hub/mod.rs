@@ -13,6 +13,7 @@ mod console;
 mod customer;
 mod keys;
 mod log;
+mod loop_back;
 mod orders;
 mod out;
 mod peers;
@@ -32,6 +33,7 @@ use self::console::Seat;
 use self::event::{KeyRecord, SessionRecord, ShellRecord};
 use self::keys::Keys;
 use self::log::Log;
+use self::loop_back::LoopBack;
 use self::out::Out;
 use self::peers::{Peers, Who};
 use crate::control::request::TicketHolder;
@@ -70,6 +72,7 @@ pub struct Hub {
     guesses: Guesses,
     /// When the appliance restarts, if that was announced.
     restart: Option<Stamp>,
+    loop_back: Option<LoopBack>,
     out: Out,
 }
 
@@ -181,6 +184,7 @@ impl Hub {
     /// A peer's connection is gone.
     fn left(&mut self, peer: PeerId, channels: &[(u16, crate::link::channel::Channel)], now: Now) {
         self.admitted.remove(&peer);
+        self.loop_back_left(peer);
         match self.peers.remove(peer) {
             None => {}
             Some(Who::Customer(session)) => self.customer_left(session, peer, channels, now),
@@ -199,6 +203,7 @@ impl Hub {
     fn time_passed(&mut self, now: Now) {
         self.tickets.retain(|_, (until, _)| *until >= now.moment);
         self.keys.forget(now.stamp);
+        self.loop_back_time_passed(now);
         let due: Vec<SessionId> = self.cases.keys().copied().collect();
         for session in due {
             self.case_time_passed(session, now);

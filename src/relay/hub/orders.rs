@@ -75,6 +75,7 @@ impl Hub {
                 self.announce(restart, turn.now);
                 Reply::Done
             }
+            Order::LoopBack => self.begin_loop_back(turn),
             Order::Figures => {
                 let answer = Answer::Figures(self.figures());
                 self.out.now(Effect::Answer { id, answer });

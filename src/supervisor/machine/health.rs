@@ -8,12 +8,16 @@
 //! restarts for crashes; and neither does any slot more often than it has tries, in case the boot
 //! loader cannot count.
 //!
+//! A version on trial has to show more than pages ([`Part`]), and soon: one that does not says what it
+//! lacks, and gives way at once.
+//!
 //! Pure: clocks and files are the caller's.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::boot::{Slot, System};
+use crate::control::machine::{Notice, notice};
 use crate::domain::Moment;
 use crate::domain::limits::{
     CRASHES_MAX, CRASHES_WINDOW, HEALTH_GATE, HEALTH_GATE_AFTER_CRASHES, TRIES,
@@ -61,6 +65,79 @@ impl Gate {
                 Sign::Served | Sign::Silent | Sign::Crashed => Self::Passed,
             },
         }
+    }
+}
+
+/// What a version on trial has to show besides pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    /// Every block of its root is there, and what was signed.
+    Root,
+    /// Its store was migrated and found in order, and has room.
+    Store,
+    /// Its relay carries sessions.
+    Session,
+    /// The network is as it was before.
+    Network,
+}
+
+impl Part {
+    /// What is said of a version that lacks it.
+    fn lacking(self) -> &'static str {
+        match self {
+            Self::Root => "its system files could not be read whole",
+            Self::Store => "its copy of the data was not in order",
+            Self::Session => "it carried no session",
+            Self::Network => "the network was not as before",
+        }
+    }
+}
+
+/// What has not been shown yet, each with what was seen instead.
+#[derive(Debug, Default)]
+pub(super) struct Missing(BTreeMap<Part, Option<Notice>>);
+
+impl Missing {
+    /// Everything, for a version on trial; nothing for another.
+    pub(super) fn at_start(on_trial: bool) -> Self {
+        let all = [Part::Root, Part::Store, Part::Session, Part::Network];
+        let missing = all.into_iter().filter(|_| on_trial);
+        Self(missing.map(|part| (part, None)).collect())
+    }
+
+    /// Whether `part` is missing.
+    pub(super) fn has(&self, part: Part) -> bool {
+        self.0.contains_key(&part)
+    }
+
+    /// Whether everything was shown.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// `part` was looked at. What was there may be gone again.
+    pub(super) fn look(&mut self, part: Part, shown: Result<(), Notice>) {
+        match shown {
+            Ok(()) => drop(self.0.remove(&part)),
+            Err(why) => drop(self.0.insert(part, Some(why))),
+        }
+    }
+
+    /// Why a version did not prove itself in time, for people.
+    pub(super) fn why(&self, pages_came: bool) -> Notice {
+        let lacking = |(part, seen): (&Part, &Option<Notice>)| match seen {
+            Some(seen) => Some(format!("{} ({seen})", part.lacking())),
+            // Nobody looks before there are pages.
+            None => pages_came.then(|| part.lacking().to_owned()),
+        };
+        let parts: Vec<String> = self.0.iter().filter_map(lacking).collect();
+        let pages = (!pages_came || parts.is_empty())
+            .then(|| "its pages, with the update agent, did not run for long enough".to_owned());
+        let all: Vec<String> = pages.into_iter().chain(parts).collect();
+        notice(&format!(
+            "The version did not prove itself: {}",
+            all.join("; ")
+        ))
     }
 }
 
@@ -155,6 +232,42 @@ mod tests {
             assert_eq!(gate.after(fault, at(14), HEALTH_GATE), Gate::Shut);
             assert_eq!(passed.after(fault, at(16), HEALTH_GATE), Gate::Passed);
         }
+    }
+
+    #[test]
+    fn only_a_version_on_trial_has_to_show_more_than_pages() {
+        assert!(Missing::at_start(false).is_nothing());
+        let mut missing = Missing::at_start(true);
+        for part in [Part::Root, Part::Store, Part::Session] {
+            missing.look(part, Ok(()));
+            assert!(!missing.has(part) && !missing.is_nothing());
+        }
+        missing.look(Part::Network, Ok(()));
+        assert!(missing.is_nothing());
+        // A cable is pulled before it has served for long enough.
+        missing.look(Part::Network, Err(notice("eth0 has no address any more")));
+        assert_eq!(
+            missing.why(true).as_str(),
+            "The version did not prove itself: the network was not as before (eth0 has no address \
+             any more)"
+        );
+    }
+
+    #[test]
+    fn what_a_version_lacks_is_said_in_words_that_fit() {
+        let mut missing = Missing::at_start(true);
+        assert!(missing.why(false).ends_with("did not run for long enough"));
+        missing.look(Part::Root, Err(notice("input/output error")));
+        let why = missing.why(true);
+        assert!(
+            why.contains("read whole (input/output error); its copy"),
+            "{why}"
+        );
+        let pages = Missing::at_start(false).why(true);
+        assert!(
+            pages.ends_with("it served no page for long enough"),
+            "{pages}"
+        );
     }
 
     #[test]

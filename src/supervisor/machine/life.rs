@@ -3,10 +3,10 @@
 //! It also feeds the watchdogs, so nothing in here may take long; what does runs elsewhere and
 //! tells when it is done.
 
+mod proving;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::path::Path;
-use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -15,30 +15,29 @@ use tokio::time::MissedTickBehavior;
 use super::agent;
 use super::clock::{self, Clock, Heard};
 use super::facts;
-use super::health::{Crashes, Gate, Relapses, Sign};
+use super::health::{Crashes, Gate, Part, Relapses, Sign};
 use super::journal::note;
 use super::network::{self, Order, is_global};
 use super::places::{self, Places};
 use super::power::Power;
 use super::probe::Probe;
+use super::proof::{self, Proof};
 use super::requests::Asked;
 use super::reset;
 use super::stick::{self, Updates};
 use super::support::Support;
 use super::time_servers::{TimeServers, write_hardware_clock};
 use super::watchdog::Watchdogs;
-use super::{RELAPSES, SET_UP, hardware, now};
+use super::{SET_UP, hardware, now};
 use crate::boot::Slot;
-use crate::boot::facts::LAST_WORDS_FILE;
 use crate::config::{Config, Paths, Ready};
+use crate::control::UpdateClient;
 use crate::control::machine::{
-    Facts, Health, Lease, NetworkFacts, Notice, Reply, Request, Site, SlotFacts, State, notice,
+    Facts, Health, Lease, NetworkFacts, Notice, Reply, Request, Site, notice,
 };
-use crate::control::{self, Client, UpdateClient};
 use crate::domain::limits::{
-    DATA_FREE_BYTES_MIN, FIRST_ADDRESS_WITHIN, HEALTH_GATE, HEALTHY_WITHIN, LOGS_LOOKED_AT_EVERY,
-    MACHINE_TICK, PROBE_EVERY, PROVED_TOLD_EVERY, PROVED_TOLD_MAX, STICK_INSTALL_WITHIN,
-    STICK_LIST_WITHIN, SUPPORT_BUNDLE_WITHIN, TRIAL_WITHIN, UPDATE_SILENCE_MAX,
+    FIRST_ADDRESS_WITHIN, LOGS_LOOKED_AT_EVERY, MACHINE_TICK, PROBE_EVERY, STICK_INSTALL_WITHIN,
+    STICK_LIST_WITHIN, SUPPORT_BUNDLE_WITHIN, UPDATE_SILENCE_MAX,
 };
 use crate::domain::network::{InterfaceName, Network};
 use crate::domain::{Moment, Secret};
@@ -70,6 +69,13 @@ pub(super) enum End {
 pub(super) enum Elsewhere {
     /// Whether a page was served.
     Probed(bool),
+    /// Something that a version on trial has to show was looked at.
+    Looked {
+        /// What.
+        part: Part,
+        /// What was wrong with it, if something was.
+        shown: Result<(), Notice>,
+    },
     /// What time servers say, if they do.
     Time(Option<i64>),
     /// Somebody pressed the machine's button.
@@ -112,6 +118,7 @@ pub(super) struct Life<'a> {
     pub(super) relapses: Option<Relapses>,
     pub(super) probe: Probe,
     pub(super) time_servers: TimeServers,
+    pub(super) proof: Proof,
     pub(super) levers: Levers,
     pub(super) began: Moment,
     pub(super) rest: Rest,
@@ -125,6 +132,8 @@ pub(super) struct Rest {
     site: Option<Site>,
     published: Option<Facts>,
     probed: Option<Moment>,
+    /// The last page that was asked for came.
+    served: bool,
     looked_at_logs: Option<Moment>,
     sticks: stick::Turn,
     end: Option<End>,
@@ -139,6 +148,7 @@ impl Default for Rest {
             site: None,
             published: None,
             probed: None,
+            served: false,
             looked_at_logs: None,
             sticks: stick::Turn::default(),
             end: None,
@@ -161,6 +171,7 @@ impl Life<'_> {
                 }
                 Some(happened) = inlets.elsewhere.recv() => match happened {
                     Elsewhere::Probed(served) => self.probed(served),
+                    Elsewhere::Looked { part, shown } => self.looked(part, shown),
                     Elsewhere::Time(offset) => self.hear_time(offset),
                     Elsewhere::Button => {
                         note("the power button was pressed");
@@ -173,6 +184,9 @@ impl Life<'_> {
             self.ask_for_time();
             self.publish();
             if let Some(end) = self.rest.end.take() {
+                if end == End::Power(Power::Restart) && self.rest.gate == Gate::Passed {
+                    proof::remember_network(self.places, &self.facts.network);
+                }
                 return end;
             }
         }
@@ -192,12 +206,13 @@ impl Life<'_> {
                 self.facts.rescue.is_some(),
                 &self.levers.elsewhere,
             );
+            self.look_at_proof();
         }
         if self.rest.gate != Gate::Passed
             && !matches!(self.facts.health, Health::Failing { .. })
             && at.since(self.began) >= self.gate() + self.within()
         {
-            self.give_up(notice("no page was served for long enough since the start"));
+            self.out_of_time();
         }
         if due(self.rest.looked_at_logs, LOGS_LOOKED_AT_EVERY) {
             self.rest.looked_at_logs = Some(at);
@@ -287,114 +302,6 @@ impl Life<'_> {
         if self.rest.crashes.add(name, at) && !AGENT.contains(&name) {
             let why = notice(&format!("{name} keeps failing ({how})"));
             self.give_up(why);
-        }
-    }
-
-    /// Starting a program again does not help any more.
-    fn give_up(&mut self, why: Notice) {
-        let next = self.relapses.and_then(Relapses::allow);
-        // Neither lost data nor a full disk is any better with another version.
-        let is_full = facts::storage(self.places).free_bytes < DATA_FREE_BYTES_MIN;
-        let helps = self.facts.rescue.is_none() && !is_full;
-        let counts = !facts::forgets_state(self.places);
-        match next.filter(|_| helps && counts) {
-            Some(next) => match places::replace(&self.places.state(RELAPSES), &next.encode()) {
-                Ok(()) => {
-                    note(&format!("{why}: restarting the machine"));
-                    self.leave_last_words(&why);
-                    self.rest.end = Some(End::Power(Power::Restart));
-                }
-                // What cannot be counted does not end.
-                Err(error) => note(&format!("{why}: no restart, it cannot be counted: {error}")),
-            },
-            None if matches!(self.facts.health, Health::Failing { .. }) => {}
-            None => note(&format!("{why}: a restart would not help")),
-        }
-        self.facts.health = Health::Failing { why };
-    }
-
-    /// For the version that runs next, if it is another one.
-    fn leave_last_words(&self, why: &str) {
-        let path = self.places.path(LAST_WORDS_FILE);
-        let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-        if let Err(error) = folder.and_then(|()| places::replace(&path, why)) {
-            note(&format!("{}: {error}", path.display()));
-        }
-    }
-
-    // ---- health ----
-
-    fn probed(&mut self, served: bool) {
-        self.probe.done();
-        let sign = if served && self.is_whole() {
-            Sign::Served
-        } else {
-            Sign::Silent
-        };
-        self.see(sign);
-    }
-
-    fn see(&mut self, sign: Sign) {
-        let before = self.rest.gate;
-        self.rest.gate = before.after(sign, now().moment, self.gate());
-        if before != Gate::Passed && self.rest.gate == Gate::Passed {
-            self.facts.health = self.proved();
-        }
-    }
-
-    /// How long a version has to come up. One that never did is not waited for as long.
-    fn within(&self) -> Duration {
-        let running = |slot: &&SlotFacts| Slot::System(slot.system) == self.facts.boot.slot;
-        let known = self.facts.boot.slots.iter().find(running);
-        match known.map(|slot| &slot.state) {
-            Some(State::OnTrial { .. } | State::Untried { .. }) => TRIAL_WITHIN,
-            _ => HEALTHY_WITHIN,
-        }
-    }
-
-    /// How long the slot has to serve to prove itself.
-    fn gate(&self) -> Duration {
-        self.relapses.map_or(HEALTH_GATE, Relapses::gate)
-    }
-
-    /// The slot has proved itself: the boot loader shall know.
-    fn proved(&mut self) -> Health {
-        let Slot::System(system) = self.facts.boot.slot else {
-            return Health::Good;
-        };
-        // Not by its state: this start may have taken its last try.
-        let was_good = || {
-            let read = |folder: &Path| Ok(esp::was_good(folder, system));
-            self.places
-                .esp()
-                .mounted(Access::Read, read)
-                .unwrap_or(false)
-        };
-        if self.facts.rescue.is_some() && !was_good() {
-            // Perhaps it is this version that cannot read the data.
-            note("serving, but without its data: the slot has to prove itself another time");
-            return Health::Serving;
-        }
-        let told = self.places.esp().mounted(Access::Write, |folder| {
-            esp::confirm(folder, system)?;
-            Ok(esp::slots(folder))
-        });
-        match told {
-            Ok(slots) => {
-                note("the slot is good");
-                self.facts.boot.slots = slots;
-                tell_relay_that_it_proved_itself(Client::new(&self.paths.control_socket()));
-                if let Err(error) = places::remove(&self.places.state(RELAPSES)) {
-                    note(&format!("the count of restarts stays: {error}"));
-                }
-                self.relapses = Relapses::of(self.facts.boot.slot, None);
-                Health::Good
-            }
-            Err(error) => {
-                note(&format!("the slot is good, but {error}"));
-                let why = notice(&error.to_string());
-                Health::Unconfirmed { why }
-            }
         }
     }
 
@@ -606,21 +513,6 @@ fn site_name(settings: &Network, addresses: &[IpAddr], time: bool) -> Option<Str
     }
     let first = addresses.iter().find(|address| is_global(**address))?;
     (first.is_ipv4() || time).then(|| first.to_string())
-}
-
-/// The running version's store counts from now on. Asked until it is done: a relay that is being
-/// started again does not hear it, and a start without this makes up for it.
-fn tell_relay_that_it_proved_itself(relay: Client) {
-    thread::spawn(move || {
-        for _ in 0..PROVED_TOLD_MAX {
-            match relay.ask(&control::Request::Proven) {
-                Ok(control::Reply::Done) => return,
-                Ok(other) => note(&format!("the relay does not take this store: {other:?}")),
-                Err(error) => note(&format!("the relay does not answer: {error}")),
-            }
-            thread::sleep(PROVED_TOLD_EVERY);
-        }
-    });
 }
 
 #[cfg(test)]

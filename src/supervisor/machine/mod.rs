@@ -28,6 +28,8 @@ mod network;
 mod places;
 mod power;
 mod probe;
+mod proof;
+mod reach;
 mod requests;
 mod reset;
 mod room;
@@ -59,6 +61,7 @@ use self::life::{Elsewhere, End, Inlets, Levers, Life, Rest};
 use self::places::Places;
 use self::power::Power;
 use self::probe::Probe;
+use self::proof::Proof;
 use self::reset::Due;
 use self::time_servers::TimeServers;
 use self::watchdog::Watchdogs;
@@ -273,7 +276,11 @@ fn serve(
         .as_ref()
         .map_or(before.site, ToString::to_string);
     let mut arguments = Arguments::of_appliance(hardware.model, site);
-    let (slots, generation) = look_at_slots(places, boot.slot);
+    let Looked {
+        slots,
+        generation,
+        on_trial,
+    } = look_at_slots(places, boot.slot);
     if let Some(generation) = generation {
         arguments.store = generation.into();
     }
@@ -326,6 +333,7 @@ fn serve(
         relapses: Relapses::of(boot.slot, kept),
         time_servers: TimeServers::new(tool.clone()),
         levers,
+        proof: Proof::new(places, on_trial, generation),
         began: now().moment,
         rest: Rest::default(),
     };
@@ -380,11 +388,18 @@ fn serve(
     Ok((end, watchdogs))
 }
 
-/// Both slots as the boot loader sees them, and whose store the running version opens.
-fn look_at_slots(
-    places: &Places,
-    running: Slot,
-) -> (heapless::Vec<SlotFacts, 2>, Option<Generation>) {
+/// What the boot partition says at the start.
+#[derive(Default)]
+struct Looked {
+    /// Both, as the boot loader sees them.
+    slots: heapless::Vec<SlotFacts, 2>,
+    /// Whose store the running version opens.
+    generation: Option<Generation>,
+    /// The running version was marked to be tried, and has not proved itself since.
+    on_trial: bool,
+}
+
+fn look_at_slots(places: &Places, running: Slot) -> Looked {
     let looked = places.esp().mounted(Access::Read, |folder| {
         let sequence = |slot| Some(esp::trial::describe(folder, slot)?.sequence);
         let own = sequence(running);
@@ -401,7 +416,11 @@ fn look_at_slots(
             // recorded since.
             trial: trial && other.is_none_or(|other| other < own),
         });
-        Ok((esp::slots(folder), generation))
+        Ok(Looked {
+            slots: esp::slots(folder),
+            generation,
+            on_trial: trial,
+        })
     });
     looked.unwrap_or_else(|error| {
         note(&error.to_string());

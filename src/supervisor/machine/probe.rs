@@ -4,7 +4,7 @@
 //! nothing that came through the relay.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use tokio::process::Command;
@@ -38,16 +38,7 @@ impl Probe {
             return;
         };
         self.busy = true;
-        let mut command = Command::new(&self.program);
-        command
-            .args(words(self.port, certificate, rescue))
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .uid(PROBE)
-            .gid(PROBE)
-            .kill_on_drop(true);
+        let mut command = command(&self.program, words(self.port, certificate, rescue));
         let elsewhere = elsewhere.clone();
         tokio::spawn(async move {
             let asked = tokio::time::timeout(PROBE_WITHIN, command.status()).await;
@@ -60,6 +51,21 @@ impl Probe {
     pub(super) fn done(&mut self) {
         self.busy = false;
     }
+}
+
+/// `program` under a user that may do nothing else.
+pub(super) fn command(program: &Path, words: impl IntoIterator<Item = OsString>) -> Command {
+    let mut command = Command::new(program);
+    command
+        .args(words)
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .uid(PROBE)
+        .gid(PROBE)
+        .kill_on_drop(true);
+    command
 }
 
 fn words(port: u16, certificate: Fingerprint, rescue: bool) -> Vec<OsString> {

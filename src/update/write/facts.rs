@@ -165,6 +165,16 @@ impl Machine {
         self.esp.mounted(Access::Read, look).unwrap_or(false)
     }
 
+    /// The version in this slot was tried and left: the boot loader shall not try it again.
+    pub fn abandon(&self, system: System) {
+        let abandon = |folder: &std::path::Path| esp::trial::abandon(folder, system);
+        if let Err(error) = self.esp.mounted(Access::Write, abandon) {
+            // It uses up its tries then.
+            tracing::error!(%error, "tries_stay");
+        }
+        self.look_again();
+    }
+
     /// Which boot of the machine this is.
     pub fn boot_id(&self) -> Text<36> {
         let id = fs::read_to_string(&self.boot).unwrap_or_default();

@@ -98,6 +98,11 @@ impl Journal {
         news.map(|(_, news)| news)
     }
 
+    /// What happened last.
+    pub fn newest(&self) -> Option<What> {
+        self.history.first().map(|happened| happened.what)
+    }
+
     /// `attempt` is over.
     fn end(&mut self, attempt: &Attempt, what: What, why: Option<Notice>, at: Stamp) {
         self.attempt = None;

@@ -11,6 +11,7 @@ use super::record::{Attempt, Journal, Record, Step, settle};
 use super::slot::{Incoming, SlotError};
 use crate::control::machine::notice;
 use crate::control::update::{Happened, KeyId, Phase, What, Who};
+use crate::domain::Stamp;
 use crate::domain::limits::UPDATE_KEYS_MAX;
 use crate::domain::token::Fingerprint;
 use crate::update::manifest::{Manifest, ManifestError};
@@ -123,7 +124,14 @@ impl Writer {
                 self.begin(who, keys, &manifest).await
             }
             Order::Chunk { .. } => unreachable!("taken before"),
-            Order::Finish => self.finish(socket).await?,
+            Order::Finish => {
+                let done = self.finish(socket).await?;
+                if let Err(error) = &done {
+                    let why = error.to_string();
+                    drop(self.note_attempt(What::Stopped, Some(&why)));
+                }
+                done
+            }
             Order::Stop { why } => {
                 self.incoming = None;
                 let noted = self.note_attempt(What::Stopped, Some(why.as_str()));
@@ -161,9 +169,14 @@ impl Writer {
 
     fn settled(&self, known: &Known) -> Result<Journal, WriteError> {
         let mut journal = self.record.journal()?;
+        let tried = journal.attempt.as_ref().map(|attempt| attempt.slot);
         if settle(&mut journal, &known.seen) {
             self.record.keep_journal(&journal)?;
             self.machine.forget_last_words();
+            let left = journal.attempt.is_none() && journal.newest() == Some(What::WentBack);
+            if let Some(slot) = tried.filter(|_| left) {
+                self.machine.abandon(slot);
+            }
         }
         self.tell_audit(&mut journal)?;
         Ok(journal)

@@ -120,6 +120,8 @@ impl Incoming {
 
     /// The chunks that the disk does not hold yet, ascending.
     pub async fn missing(&self) -> Result<Vec<u32>, SlotError> {
+        // After a failed write memory holds what the disk does not.
+        self.read_from_disk()?;
         let mut missing = Vec::new();
         for (number, chunk) in (0..).zip(&self.chunks) {
             if !self.is_there(chunk).await? {
@@ -218,20 +220,24 @@ impl Incoming {
             })?;
         self.cut_boot_files()?;
         // What is only in memory would read back right whatever the disk holds.
-        let from_disk = std::fs::File::open(&self.places.root);
-        let from_disk = from_disk.and_then(|file| {
-            let all = PosixFadviseAdvice::POSIX_FADV_DONTNEED;
-            Ok(posix_fadvise(&file, 0, 0, all)?)
-        });
-        from_disk.map_err(|error| SlotError::Disk {
-            what: "when it was to be read back",
-            error,
-        })?;
+        self.read_from_disk()?;
         for chunk in &self.chunks {
             self.compare(chunk).await?;
             tell(chunk.at + chunk.bytes as u64).await;
         }
         self.describe()
+    }
+
+    /// Has what is read next come from the disk and not from memory.
+    fn read_from_disk(&self) -> Result<(), SlotError> {
+        let from_disk = std::fs::File::open(&self.places.root).and_then(|file| {
+            let all = PosixFadviseAdvice::POSIX_FADV_DONTNEED;
+            Ok(posix_fadvise(&file, 0, 0, all)?)
+        });
+        from_disk.map_err(|error| SlotError::Disk {
+            what: "when it was to be read",
+            error,
+        })
     }
 
     async fn compare(&self, chunk: &Chunk) -> Result<(), SlotError> {

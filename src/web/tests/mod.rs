@@ -308,5 +308,6 @@ fn snapshot() -> Snapshot {
         store: StoreState::default(),
         certificate: Fingerprint::of(b"certificate"),
         link_key: Fingerprint::of(b"link key"),
+        link_certificate: None,
     }
 }

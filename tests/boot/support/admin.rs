@@ -93,8 +93,12 @@ impl Admin {
 
     /// Uploads an update. Returns what the page hears.
     pub fn install(&self, machine: &Machine<'_>, update: &Path) -> Value {
+        self.hand_in(machine, "/login/updates/install", update)
+    }
+
+    fn hand_in(&self, machine: &Machine<'_>, path: &str, update: &Path) -> Value {
         let csrf = format!("X-CSRF-Token: {}", self.csrf(machine));
-        let mut curl = self.curl(machine, "/login/updates/install");
+        let mut curl = self.curl(machine, path);
         curl.args(["--request", "POST", "--header", &csrf, "--header"]);
         curl.args(["Content-Type: application/octet-stream", "--upload-file"]);
         serde_json::from_str(&run(curl.arg(update))).unwrap()
@@ -105,6 +109,16 @@ impl Admin {
         let csrf = self.csrf(machine);
         let fields = [&[("csrf", &*csrf)], fields].concat();
         self.post(machine, &format!("/login/updates/{order}"), &fields);
+    }
+
+    /// Asks what an update is worth. Returns what the page hears.
+    pub fn examine(&self, machine: &Machine<'_>, update: &Path) -> Value {
+        let file = std::fs::read(update).unwrap();
+        // What comes before the payload: a header with its length, and it.
+        let bytes = u32::from_be_bytes(file[16..20].try_into().unwrap());
+        let begin = self.folder.path().join("begin.update");
+        std::fs::write(&begin, &file[..52 + bytes as usize]).unwrap();
+        self.hand_in(machine, "/login/updates/examine", &begin)
     }
 
     /// Starts the version that is ready.

@@ -112,6 +112,15 @@ impl Disk {
         run(Command::new("sha256sum").arg(self.raw()))
     }
 
+    /// Of one partition.
+    pub fn hash_of(&self, place: Place) -> String {
+        let (start, size) = self.place(place);
+        let mut bytes = vec![0; usize::try_from(size).unwrap()];
+        self.open().read_exact_at(&mut bytes, start).unwrap();
+        let hash = ring::digest::digest(&ring::digest::SHA256, &bytes);
+        data_encoding::HEXLOWER.encode(hash.as_ref())
+    }
+
     /// Whether the file system of a partition was closed in order and is whole.
     pub fn is_clean(&self, place: Place) -> bool {
         let (start, _) = self.place(place);

@@ -19,6 +19,12 @@ pub struct Variant {
 impl Variant {
     /// The image's content after `change` has been at its root, newer by `newer` minutes.
     pub fn new(image: &Image, newer: u64, change: impl FnOnce(&Path)) -> Self {
+        Self::of_parts(image, newer, |folder| change(&folder.join("target")))
+    }
+
+    /// The same after `change` has been in the folder of what a slot is made of: `target`, `bzImage`,
+    /// `init`.
+    pub fn of_parts(image: &Image, newer: u64, change: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("target");
         let mut unpack = Command::new("unsquashfs");
@@ -26,7 +32,6 @@ impl Variant {
             .args(["-quiet", "-no-progress", "-dest"])
             .arg(&target);
         run(unpack.arg(image.root()));
-        change(&target);
         for name in ["bzImage", "init", "modules"] {
             if image.file(name).exists() {
                 let mut copy = Command::new("cp");
@@ -36,6 +41,7 @@ impl Variant {
                     .arg(folder.path()));
             }
         }
+        change(folder.path());
         let sequence: u64 = image.release("sequence").parse().unwrap();
         let script = "source scripts/lib.sh; source scripts/steps.sh; source scripts/image.sh; \
                       output=$1; image_root \"$1/target\" && board/common/post-image.sh \"$1\"";

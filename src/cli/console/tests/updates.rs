@@ -88,6 +88,7 @@ pub(super) fn status(phase: Phase) -> Status {
         checked: None,
         settings: Settings::default(),
         source: None,
+        news: None,
         history: vec![
             happened(What::Ready, "1.5.0", None),
             happened(What::Stopped, "1.5.0", Some("the update broke off")),
