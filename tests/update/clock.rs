@@ -35,6 +35,7 @@ fn told(clock_confirmed: bool) -> Told {
         settings: Settings::default(),
         history: Vec::new(),
         failed: Vec::new(),
+        news: None,
         phase: Phase::Idle,
         security_epoch: 1,
         blocked: None,
