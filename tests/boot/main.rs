@@ -9,6 +9,7 @@
 mod support;
 
 mod contents;
+mod crash;
 mod fallback;
 mod formats;
 mod hardware;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jumpgate::boot::System;
 
-use crate::support::{Admin, BOOT, Disk, Image, Machine, Setup, Variant};
+use crate::support::{Admin, Disk, Image, Machine, Setup, Variant};
 
 /// Until a new version has proved itself, or was left: three starts at most.
 const DECIDED: Duration = Duration::from_secs(600);
@@ -14,9 +14,7 @@ fn updated<'disk>(disk: &'disk Disk, update: &Variant) -> (Machine<'disk>, Admin
     let mut machine = Machine::start(disk, &Setup::default());
     let admin = Admin::set_up(&mut machine);
     machine.shows("Serving. ");
-    admin.sees(&machine, BOOT, |status| {
-        status["blocked"].is_null() && status["phase"].is_object()
-    });
+    admin.may_update(&machine);
     let heard = admin.install(&machine, &update.update());
     assert_eq!(heard["done"], true, "{heard}");
     let status = admin.status(&machine);

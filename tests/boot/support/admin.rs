@@ -1,12 +1,12 @@
 //! The administrator's browser, as far as it sends and receives.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{Machine, run};
+use super::{BOOT, Machine, run};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -27,9 +27,7 @@ impl Admin {
             .chars()
             .take(32)
             .collect();
-        let admin = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
+        let admin = Self::known();
         let fields = [
             ("token", &*token),
             ("password", PASSWORD),
@@ -38,6 +36,13 @@ impl Admin {
         admin.post(machine, "/login/setup", &fields);
         admin.sign_in(machine);
         admin
+    }
+
+    /// Of an appliance that another run has set up.
+    pub fn known() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// Signs in, also after a restart of the machine.
@@ -93,11 +98,30 @@ impl Admin {
 
     /// Uploads an update. Returns what the page hears.
     pub fn install(&self, machine: &Machine<'_>, update: &Path) -> Value {
+        serde_json::from_str(&run(&mut self.upload(machine, update))).unwrap()
+    }
+
+    /// Begins to upload an update.
+    pub fn begin_install(&self, machine: &Machine<'_>, update: &Path) -> Child {
+        let mut upload = self.upload(machine, update);
+        upload.stdout(Stdio::null()).stderr(Stdio::null());
+        upload.spawn().unwrap()
+    }
+
+    fn upload(&self, machine: &Machine<'_>, update: &Path) -> Command {
         let csrf = format!("X-CSRF-Token: {}", self.csrf(machine));
         let mut curl = self.curl(machine, "/login/updates/install");
         curl.args(["--request", "POST", "--header", &csrf, "--header"]);
         curl.args(["Content-Type: application/octet-stream", "--upload-file"]);
-        serde_json::from_str(&run(curl.arg(update))).unwrap()
+        curl.arg(update);
+        curl
+    }
+
+    /// Waits until the update agent takes orders. Returns what the page knows.
+    pub fn may_update(&self, machine: &Machine<'_>) -> Value {
+        self.sees(machine, BOOT, |status| {
+            status["blocked"].is_null() && status["phase"].is_object()
+        })
     }
 
     /// Starts the version that is ready.

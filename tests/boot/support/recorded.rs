@@ -1,0 +1,197 @@
+//! An install of which every write is known, in order, and the disk as a power cut could leave it.
+//!
+//! QEMU logs what the machine writes and flushes (`blklogwrites`); `tests/boot/crash/states.py` makes
+//! states of the log and judges them. Nothing of that is ours that is judged.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use jumpgate::boot::System;
+use serde_json::Value;
+
+use super::image::top;
+use super::{Admin, Disk, Image, Machine, Seed, Setup, Variant, run};
+
+/// As `scripts/run-qemu` gives it to a machine.
+const DISK_BYTES: u64 = 8 << 30;
+
+/// Two versions, and what it took to get from one to the other.
+pub struct Recorded {
+    folder: PathBuf,
+    /// Bytes of the log when the install began, and when it had ended.
+    span: [u64; 2],
+}
+
+/// What was found wrong, and in how many states.
+pub struct Judged(Value);
+
+impl Recorded {
+    /// Records an install over a slot that holds a version that proved itself, so that this one has
+    /// to go first. What an earlier run recorded of the same image serves again.
+    pub fn install() -> Self {
+        let image = Image::under_test();
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("crash");
+        let recorded = folder.join("recorded");
+        let stamp = fs::read_to_string(image.file("slot/slot.cfg")).unwrap();
+        if let Ok(text) = fs::read_to_string(&recorded)
+            && let Some((span, of)) = text.split_once('\n')
+            && of == stamp
+        {
+            let (begin, end) = span.split_once(' ').unwrap();
+            let span = [begin.parse().unwrap(), end.parse().unwrap()];
+            return Self { folder, span };
+        }
+        if folder.exists() {
+            fs::remove_dir_all(&folder).unwrap();
+        }
+        fs::create_dir_all(&folder).unwrap();
+        let span = record(&folder, &image);
+        let recording = Self { folder, span };
+        recording.states("prepare", &[recording.begin()]);
+        // Last, so that a recording that broke off is begun anew.
+        fs::write(recorded, format!("{} {}\n{stamp}", span[0], span[1])).unwrap();
+        recording
+    }
+
+    /// Where whoever works with it keeps what it knows of earlier runs; gone with the recording.
+    pub fn note(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn begin(&self) -> String {
+        self.span[0].to_string()
+    }
+
+    fn states(&self, command: &str, more: &[String]) -> String {
+        let mut states = Command::new("python3");
+        states
+            .arg("-B")
+            .arg(top().join("tests/boot/crash/states.py"));
+        states
+            .arg(command)
+            .arg(self.note("disk.img"))
+            .arg(self.note("writes"));
+        run(states.args(more))
+    }
+
+    /// Judges this many states. `flags` go to the judge.
+    pub fn judge(&self, seed: Seed, count: usize, flags: &[&str]) -> Judged {
+        let keyring = Image::keys().join("boot.pub");
+        let old = Image::under_test().file("slot");
+        let mut words = vec![self.begin(), self.span[1].to_string()];
+        for path in [keyring, self.note("before"), old, self.note("new")] {
+            words.push(path.to_str().unwrap().to_owned());
+        }
+        words.extend([seed.0.to_string(), count.to_string()]);
+        words.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        Judged(serde_json::from_str(&self.states("judge", &words)).unwrap())
+    }
+
+    /// A disk in one of these states.
+    pub fn state(&self, seed: Seed, count: usize, number: usize) -> Disk {
+        let disk = Disk::empty(DISK_BYTES);
+        let mut words = vec![self.begin(), self.span[1].to_string()];
+        words.extend([seed.0, count as u64, number as u64].map(|value| value.to_string()));
+        words.push(disk.raw().to_str().unwrap().to_owned());
+        self.states("write", &words);
+        disk
+    }
+}
+
+impl Judged {
+    /// A number of the report.
+    pub fn count(&self, name: &str) -> u64 {
+        self.0[name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{name} of {}", self.0))
+    }
+}
+
+impl std::fmt::Display for Judged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// A slot that the boot loader takes for good, and of whose boot files no byte is the image's or an
+/// update's: this install has to take it out of use and to write all of it over.
+fn make_other(slot: &Path, other: &Path) {
+    let mut copy = Command::new("cp");
+    run(copy.arg("--recursive").arg(slot).arg(other));
+    for name in ["kernel", "initramfs"] {
+        let bytes = fs::read(slot.join(name)).unwrap();
+        let others: Vec<u8> = bytes.into_iter().map(|byte| !byte).collect();
+        fs::write(other.join(name), others).unwrap();
+    }
+    let script = "export GNUPGHOME=$1/gnupg; mkdir --mode=0700 \"$GNUPGHOME\"; \
+                  trap 'gpgconf --kill all' EXIT; gpg --quiet --batch --import \"$2\"; \
+                  for name in kernel initramfs; do gpg --quiet --batch --yes --digest-algo SHA512 \
+                  --detach-sign --output \"$1/$name.sig\" \"$1/$name\"; done";
+    let mut sign = Command::new("bash");
+    sign.args(["-euc", script, "sign"]).arg(other);
+    run(sign.arg(Image::keys().join("boot.key")));
+}
+
+/// Returns where in the log the install begins and ends.
+fn record(folder: &Path, image: &Image) -> [u64; 2] {
+    let newer = Variant::new(image, 1, |root| {
+        // Packed first and as it is: everything behind it lies elsewhere than in the slot before.
+        let noise: Vec<u8> = (0..200_001)
+            .map(|at| u8::try_from(Seed(0).draw(at, 256)).unwrap())
+            .collect();
+        fs::write(root.join("0"), noise).unwrap();
+    });
+    let mut copy = Command::new("cp");
+    run(copy
+        .arg("--recursive")
+        .arg(newer.slot())
+        .arg(folder.join("new")));
+    let before = folder.join("before");
+    make_other(&image.file("slot"), &before);
+    let disk = Disk::flashed(image);
+    disk.install(System::B, &before);
+    disk.write("/jumpgate/b/good", b"");
+    disk.set_environment(&[("b_good", "1")]);
+    let first = folder.join("disk.img");
+    let mut copy = Command::new("cp");
+    run(copy.arg("--sparse=always").arg(disk.raw()).arg(&first));
+    let file = File::options().write(true).open(&first).unwrap();
+    file.set_len(DISK_BYTES).unwrap();
+    let log = folder.join("writes");
+    File::create(&log).unwrap();
+    let mut create = Command::new("qemu-img");
+    create.args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b"]);
+    run(create.arg(&first).arg(disk.overlay()));
+    // The disk of `scripts/run-qemu` is an empty one beside it.
+    let beside = Disk::empty(1 << 20);
+    let mut machine = Machine::start(&beside, &logged(&disk.overlay(), &log));
+    let admin = Admin::set_up(&mut machine);
+    machine.shows("Serving. ");
+    admin.may_update(&machine);
+    let written = || log.metadata().unwrap().len();
+    let begin = written();
+    let heard = admin.install(&machine, &newer.update());
+    assert_eq!(heard["done"], true, "{heard}");
+    let span = [begin, written()];
+    machine.unplug();
+    span
+}
+
+/// A machine that runs from `overlay` and whose writes go to `log` as well.
+fn logged(overlay: &Path, log: &Path) -> Setup {
+    let (overlay, log) = (overlay.display(), log.display());
+    // Flushes have to reach the log, but nothing of this has to survive a fault of this machine.
+    let drive = format!(
+        "if=none,id=logged,driver=blklogwrites,cache=writeback,discard=unmap,\
+         file.driver=qcow2,file.cache.no-flush=on,file.file.driver=file,\
+         file.file.filename={overlay},log.driver=file,log.filename={log},\
+         log.cache.no-flush=on"
+    );
+    let device = "virtio-blk-pci,drive=logged,bootindex=0";
+    let qemu = ["-drive", &drive, "-device", device];
+    Setup {
+        qemu: qemu.map(str::to_owned).to_vec(),
+        ..Setup::default()
+    }
+}
