@@ -1,13 +1,8 @@
 //! Updates, from the page to a version that proved itself, or back.
 
-use std::time::Duration;
-
 use jumpgate::boot::System;
 
-use crate::support::{Admin, Disk, Image, Machine, Setup, Variant};
-
-/// Until a new version has proved itself, or was left: three starts at most.
-const DECIDED: Duration = Duration::from_secs(600);
+use crate::support::{Admin, DECIDED, Disk, Image, Machine, Setup, Variant};
 
 /// Flashed, set up, good, and with `update` in the other slot.
 fn updated<'disk>(disk: &'disk Disk, update: &Variant) -> (Machine<'disk>, Admin) {
@@ -31,9 +26,7 @@ fn an_update_from_the_page_runs_after_one_restart_and_proves_itself() {
     machine.says("Slot b: version");
     machine.serves();
     // The session of the browser went on.
-    let status = admin.sees(&machine, DECIDED, |status| {
-        status["history"][0]["what"] == "proved"
-    });
+    let status = admin.proves(&machine);
     assert_eq!(status["phase"]["phase"], "idle", "{status:#}");
     assert_eq!(machine.times_said("BdsDxe: starting"), 2, "one restart");
     machine.switch_off();

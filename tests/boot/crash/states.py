@@ -3,14 +3,15 @@
 
 Usage: states.py prepare DISK LOG BEGIN
        states.py judge DISK LOG BEGIN END KEYRING BEFORE OLD NEW SEED COUNT [--ignore-flushes]
-       states.py write DISK LOG BEGIN END SEED COUNT NUMBER OUTPUT
+       states.py write DISK LOG BEGIN END KEYRING BEFORE OLD NEW SEED COUNT NUMBER OUTPUT
 
 prepare   brings DISK from what it was first to what it was when LOG had BEGIN bytes
 judge     judges COUNT states of what LOG holds from BEGIN to END, chosen by SEED, and prints as JSON
           how many there were and what was wrong with those that are not good; OLD, NEW and BEFORE
           are the folders of the version that runs, of the one that comes, and of the one that it
           replaces; KEYRING is what the boot loader checks them by
-write     makes OUTPUT from DISK: the disk in state NUMBER of those COUNT
+write     makes OUTPUT from DISK: the disk in state NUMBER of those COUNT; prints as JSON what was judged
+          of that one
 
 A state is every write before a flush, and then one of: all writes up to some point (each point is a
 state), any of the writes after the flush, or all up to some point and a part of the next. A part is some
@@ -92,48 +93,59 @@ def prepare(disk, log, begin):
                 file.write(write.content)
 
 
-def load(disk, log, begin, end):
-    recording = Recording(log, int(begin), int(end))
-    return recording, Disk(disk, recording)
+class States:
+    """The states that were asked for, and what is needed to judge them."""
+
+    def __init__(self, path, log, begin, end, keyring, before, old, new, seed, count, *flags):
+        self.recording = Recording(log, int(begin), int(end))
+        self.disk = Disk(path, self.recording)
+        self.reader = Judge(self.disk, keyring, {"old": old, "new": new, "before": before})
+        chooser = Chooser(self.recording, self.reader.places, int(seed), "--ignore-flushes" in flags)
+        self.chosen = chooser.choose(int(count))
+
+    def judge(self, number):
+        point, extra = self.chosen[number]
+        self.disk.go_to(point)
+        self.disk.put(extra)
+        verdict = self.reader.judge()
+        self.disk.take_back()
+        return verdict
 
 
-def judge(disk, log, begin, end, keyring, before, old, new, seed, count, *flags):
+def told(number, verdict):
+    return {"state": number, "starts": verdict.starts, "version": verdict.version, "half": verdict.half}
+
+
+def judge(*arguments):
     started = time.monotonic()
-    recording, disk = load(disk, log, begin, end)
-    judge = Judge(disk, keyring, {"before": before, "old": old, "new": new})
-    chooser = Chooser(recording, judge.places, int(seed), "--ignore-flushes" in flags)
-    states, bad, starts = chooser.choose(int(count)), [], {"old": 0, "new": 0}
-    for number, (point, extra) in enumerate(states):
-        disk.go_to(point)
-        disk.put(extra)
-        verdict = judge.judge()
-        disk.take_back()
+    states = States(*arguments)
+    bad, versions = [], {"old": 0, "new": 0}
+    for number in range(len(states.chosen)):
+        verdict = states.judge(number)
         if verdict.is_good():
-            starts[verdict.version] += 1
+            versions[verdict.version] += 1
         else:
-            bad.append({"state": number, "point": point, "starts": verdict.starts, "version": verdict.version,
-                        "half": verdict.half})
+            bad.append(told(number, verdict))
     print(json.dumps({
-        "states": len(states), "prefixes": sum(not extra for _, extra in states),
-        "different": len(judge.verdicts), "writes": len(recording.writes),
-        "flushes": len(recording.flushes), "old": starts["old"], "new": starts["new"],
-        "not_complete": sum(one["version"] not in ("old", "new") for one in bad),
+        "states": len(states.chosen), "prefixes": sum(not extra for _, extra in states.chosen),
+        "different": len(states.reader.verdicts), "writes": len(states.recording.writes),
+        "flushes": len(states.recording.flushes), **versions,
+        "not_complete": sum(one["version"] not in versions for one in bad),
         "half_visible": sum(bool(one["half"]) for one in bad), "bad": bad[:5],
         "seconds": round(time.monotonic() - started, 1)}))
 
 
-def write(before, log, begin, end, seed, count, number, output):
-    recording, disk = load(before, log, begin, end)
-    chosen = Chooser(recording, partitions(disk.data), int(seed), False).choose(int(count))
-    point, extra = chosen[int(number)]
-    subprocess.run(["cp", "--sparse=always", before, output], check=True)
+def write(path, *arguments):
+    *arguments, number, output = arguments
+    states = States(path, *arguments)
+    point, extra = states.chosen[int(number)]
+    subprocess.run(["cp", "--sparse=always", path, output], check=True)
     with open(output, "r+b") as file:
-        pieces = [(number, 0, recording.writes[number].size) for number in range(point)]
-        for number, begin, end in [*pieces, *extra]:
-            write = recording.writes[number]
-            file.seek(write.at + begin)
-            file.write(write.content[begin:end])
-    print(json.dumps({"point": point, "extra": extra}))
+        whole = [(number, 0, write.size) for number, write in enumerate(states.recording.writes[:point])]
+        for piece, begin, end in [*whole, *extra]:
+            file.seek(states.recording.writes[piece].at + begin)
+            file.write(states.recording.writes[piece].content[begin:end])
+    print(json.dumps(told(int(number), states.judge(int(number)))))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,9 @@ use super::{BOOT, Machine, run};
 
 const PASSWORD: &str = "correct horse battery";
 
+/// Until a new version has proved itself, or was left: three starts at most.
+pub const DECIDED: Duration = Duration::from_secs(600);
+
 /// Somebody who is signed in.
 pub struct Admin {
     folder: tempfile::TempDir,
@@ -134,7 +137,17 @@ impl Admin {
         );
     }
 
-    /// Waits until the page says this of `field`.
+    /// Waits until the version that runs has proved itself. Returns what the page knows.
+    pub fn proves(&self, machine: &Machine<'_>) -> Value {
+        let status = self.sees(machine, DECIDED, |status| {
+            let what = &status["history"][0]["what"];
+            what == "proved" || what == "went_back"
+        });
+        assert_eq!(status["history"][0]["what"], "proved", "{status:#}");
+        status
+    }
+
+    /// Waits until the page says this.
     pub fn sees(
         &self,
         machine: &Machine<'_>,

@@ -22,12 +22,12 @@ mod seed;
 pub mod tls;
 pub mod variant;
 
-pub use admin::Admin;
+pub use admin::{Admin, DECIDED};
 pub use disk::Disk;
 pub use image::Image;
 pub use machine::{Machine, Setup};
 pub use progress::Progress;
-pub use recorded::Recorded;
+pub use recorded::{Course, Recorded};
 pub use seed::Seed;
 pub use variant::Variant;
 

@@ -16,6 +16,16 @@ use super::{Admin, Disk, Image, Machine, Seed, Setup, Variant, run};
 /// As `scripts/run-qemu` gives it to a machine.
 const DISK_BYTES: u64 = 8 << 30;
 
+/// What is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// An install over a version that had proved itself, up to the mark that it is to be tried. That
+    /// version has to go first, and no byte of it is left.
+    Install,
+    /// The first update of an appliance, into an empty slot, until the new version has proved itself.
+    FirstUntilProved,
+}
+
 /// Two versions, and what it took to get from one to the other.
 pub struct Recorded {
     folder: PathBuf,
@@ -27,11 +37,10 @@ pub struct Recorded {
 pub struct Judged(Value);
 
 impl Recorded {
-    /// Records an install over a slot that holds a version that proved itself, so that this one has
-    /// to go first. What an earlier run recorded of the same image serves again.
-    pub fn install() -> Self {
+    /// Records it. What an earlier run recorded of the same image serves again.
+    pub fn new(course: Course) -> Self {
         let image = Image::under_test();
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("crash");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("recorded-{course:?}"));
         let recorded = folder.join("recorded");
         let stamp = fs::read_to_string(image.file("slot/slot.cfg")).unwrap();
         if let Ok(text) = fs::read_to_string(&recorded)
@@ -46,7 +55,7 @@ impl Recorded {
             fs::remove_dir_all(&folder).unwrap();
         }
         fs::create_dir_all(&folder).unwrap();
-        let span = record(&folder, &image);
+        let span = record(&folder, &image, course);
         let recording = Self { folder, span };
         recording.states("prepare", &[recording.begin()]);
         // Last, so that a recording that broke off is begun anew.
@@ -75,27 +84,36 @@ impl Recorded {
         run(states.args(more))
     }
 
-    /// Judges this many states. `flags` go to the judge.
-    pub fn judge(&self, seed: Seed, count: usize, flags: &[&str]) -> Judged {
+    /// What both commands below begin with.
+    fn chosen(&self, seed: Seed, count: usize) -> Vec<String> {
         let keyring = Image::keys().join("boot.pub");
         let old = Image::under_test().file("slot");
-        let mut words = vec![self.begin(), self.span[1].to_string()];
+        let mut words = self.span.map(|at| at.to_string()).to_vec();
         for path in [keyring, self.note("before"), old, self.note("new")] {
             words.push(path.to_str().unwrap().to_owned());
         }
         words.extend([seed.0.to_string(), count.to_string()]);
+        words
+    }
+
+    /// Judges this many states. `flags` go to the judge.
+    pub fn judge(&self, seed: Seed, count: usize, flags: &[&str]) -> Judged {
+        let mut words = self.chosen(seed, count);
         words.extend(flags.iter().map(|flag| (*flag).to_owned()));
         Judged(serde_json::from_str(&self.states("judge", &words)).unwrap())
     }
 
-    /// A disk in one of these states.
-    pub fn state(&self, seed: Seed, count: usize, number: usize) -> Disk {
+    /// A disk in one of these states, and the slot that the judge says starts from it.
+    pub fn state(&self, seed: Seed, count: usize, number: usize) -> (Disk, System) {
         let disk = Disk::empty(DISK_BYTES);
-        let mut words = vec![self.begin(), self.span[1].to_string()];
-        words.extend([seed.0, count as u64, number as u64].map(|value| value.to_string()));
-        words.push(disk.raw().to_str().unwrap().to_owned());
-        self.states("write", &words);
-        disk
+        let mut words = self.chosen(seed, count);
+        words.extend([number.to_string(), disk.raw().to_str().unwrap().to_owned()]);
+        let told: Value = serde_json::from_str(&self.states("write", &words)).unwrap();
+        match told["starts"].as_str() {
+            Some("a") => (disk, System::A),
+            Some("b") => (disk, System::B),
+            _ => panic!("{told}"),
+        }
     }
 }
 
@@ -124,8 +142,9 @@ fn make_other(slot: &Path, other: &Path) {
         let others: Vec<u8> = bytes.into_iter().map(|byte| !byte).collect();
         fs::write(other.join(name), others).unwrap();
     }
-    let script = "export GNUPGHOME=$1/gnupg; mkdir --mode=0700 \"$GNUPGHOME\"; \
-                  trap 'gpgconf --kill all' EXIT; gpg --quiet --batch --import \"$2\"; \
+    let script = "export GNUPGHOME=$(mktemp --directory); \
+                  trap 'gpgconf --kill all; rm --recursive --force -- \"$GNUPGHOME\"' EXIT; \
+                  gpg --quiet --batch --import \"$2\"; \
                   for name in kernel initramfs; do gpg --quiet --batch --yes --digest-algo SHA512 \
                   --detach-sign --output \"$1/$name.sig\" \"$1/$name\"; done";
     let mut sign = Command::new("bash");
@@ -134,7 +153,7 @@ fn make_other(slot: &Path, other: &Path) {
 }
 
 /// Returns where in the log the install begins and ends.
-fn record(folder: &Path, image: &Image) -> [u64; 2] {
+fn record(folder: &Path, image: &Image, course: Course) -> [u64; 2] {
     let newer = Variant::new(image, 1, |root| {
         // Packed first and as it is: everything behind it lies elsewhere than in the slot before.
         let noise: Vec<u8> = (0..200_001)
@@ -150,9 +169,11 @@ fn record(folder: &Path, image: &Image) -> [u64; 2] {
     let before = folder.join("before");
     make_other(&image.file("slot"), &before);
     let disk = Disk::flashed(image);
-    disk.install(System::B, &before);
-    disk.write("/jumpgate/b/good", b"");
-    disk.set_environment(&[("b_good", "1")]);
+    if course == Course::Install {
+        disk.install(System::B, &before);
+        disk.write("/jumpgate/b/good", b"");
+        disk.set_environment(&[("b_good", "1")]);
+    }
     let first = folder.join("disk.img");
     let mut copy = Command::new("cp");
     run(copy.arg("--sparse=always").arg(disk.raw()).arg(&first));
@@ -173,6 +194,11 @@ fn record(folder: &Path, image: &Image) -> [u64; 2] {
     let begin = written();
     let heard = admin.install(&machine, &newer.update());
     assert_eq!(heard["done"], true, "{heard}");
+    if course == Course::FirstUntilProved {
+        admin.restart(&machine);
+        machine.says("Slot b: version");
+        admin.proves(&machine);
+    }
     let span = [begin, written()];
     machine.unplug();
     span
