@@ -18,7 +18,7 @@ impl Seed {
         Self(seed)
     }
 
-    /// The draw of this number, below `below` (SplitMix64).
+    /// The draw of this number, below `below` (`SplitMix64`).
     pub fn draw(self, number: usize, below: u64) -> u64 {
         let step = 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(number as u64 + 1);
         let mut mixed = self.0.wrapping_add(step);
