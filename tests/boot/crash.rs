@@ -178,6 +178,7 @@ fn story(update: &Path, moments: [Duration; KILLS_IN_A_STORY]) -> String {
         assert_eq!(heard["done"], true, "{heard}");
         admin.restart(&machine);
         machine.says_next("Slot b: version");
+        machine.serves();
     }
     admin.proves(&machine);
     machine.unplug();

@@ -2,8 +2,9 @@
 
 The log is QEMU's (`blklogwrites`), in the format of the kernel's dm-log-writes: sectors of 512 bytes,
 the first one says so, then for each write one with where it goes, followed by what was written. An
-entry stands there once its write has completed; a flush makes last whatever stands before it. QEMU
-makes no marks.
+entry stands there once its write has completed; a flush makes last whatever stands before it. (Of a
+write that completes while a flush is under way that is not certain; but whoever asked for that flush
+did not wait for this write, so nothing can rest on it.) QEMU makes no marks.
 """
 
 import bisect
