@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::server::{FROM_A_GUEST, Server};
-use crate::support::{Admin, BOOT, Disk, Image, Machine, Setup, Variant, run};
+use crate::support::{Admin, Disk, Image, Machine, Setup, Variant, run};
 
 /// A look at the source, or all of a version, by emulation.
 const FETCHED: Duration = Duration::from_secs(180);
@@ -33,9 +33,7 @@ fn what_the_maker_offers_is_fetched_over_https_and_resumed_where_it_broke_off() 
     let mut machine = Machine::start(&disk, &Setup::default());
     let admin = Admin::set_up(&mut machine);
     machine.shows("Serving. ");
-    let status = admin.sees(&machine, BOOT, |status| {
-        status["blocked"].is_null() && status["phase"].is_object()
-    });
+    let status = admin.may_update(&machine);
     assert!(status["source"].as_str().unwrap().contains(FROM_A_GUEST));
     admin.order(&machine, "check", &[]);
     let status = admin.sees(&machine, FETCHED, |status| status["checked"].is_object());

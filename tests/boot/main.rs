@@ -2,7 +2,8 @@
 //!
 //! `scripts/test` runs these one or two at a time after `scripts/build-image --model b200`;
 //! `JUMPGATE_IMAGE` and `JUMPGATE_KEYS` name another image and its keys. What takes many starts is
-//! in the nightly run only. Start at [`support`].
+//! in the nightly run only; what takes several nights keeps in `target/tmp` how far it came. Start at
+//! [`support`].
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,6 +12,7 @@ mod server;
 mod support;
 
 mod contents;
+mod crash;
 mod fallback;
 mod fetch;
 mod formats;

@@ -4,25 +4,19 @@ mod broken;
 mod disk;
 
 use std::process::Command;
-use std::time::Duration;
 
 use jumpgate::boot::System;
 
 use crate::support::image::top;
 use crate::support::variant::NOTES;
-use crate::support::{Admin, BOOT, Disk, Image, Machine, Setup, Variant, run};
-
-/// Until a new version has proved itself, or was left: three starts at most.
-const DECIDED: Duration = Duration::from_secs(600);
+use crate::support::{Admin, DECIDED, Disk, Image, Machine, Setup, Variant, run};
 
 /// Flashed, set up, good, and with `update` in the other slot.
 fn updated<'disk>(disk: &'disk Disk, setup: &Setup, update: &Variant) -> (Machine<'disk>, Admin) {
     let mut machine = Machine::start(disk, setup);
     let admin = Admin::set_up(&mut machine);
     machine.shows("Serving. ");
-    admin.sees(&machine, BOOT, |status| {
-        status["blocked"].is_null() && status["phase"].is_object()
-    });
+    admin.may_update(&machine);
     let heard = admin.install(&machine, &update.update());
     assert_eq!(heard["done"], true, "{heard}");
     let status = admin.status(&machine);
@@ -39,9 +33,7 @@ fn an_update_from_the_page_runs_after_one_restart_and_proves_itself() {
     machine.says("Slot b: version");
     machine.serves();
     // The session of the browser went on.
-    let status = admin.sees(&machine, DECIDED, |status| {
-        status["history"][0]["what"] == "proved"
-    });
+    let status = admin.proves(&machine);
     assert_eq!(status["phase"]["phase"], "idle", "{status:#}");
     assert_eq!(machine.times_said("BdsDxe: starting"), 2, "one restart");
     machine.switch_off();

@@ -1,14 +1,17 @@
 //! The administrator's browser, as far as it sends and receives.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{Machine, run};
+use super::{BOOT, Machine, run};
 
 const PASSWORD: &str = "correct horse battery";
+
+/// Until a new version has proved itself, or was left: three starts at most.
+pub const DECIDED: Duration = Duration::from_secs(600);
 
 /// Somebody who is signed in.
 pub struct Admin {
@@ -27,9 +30,7 @@ impl Admin {
             .chars()
             .take(32)
             .collect();
-        let admin = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
+        let admin = Self::known();
         let fields = [
             ("token", &*token),
             ("password", PASSWORD),
@@ -38,6 +39,13 @@ impl Admin {
         admin.post(machine, "/login/setup", &fields);
         admin.sign_in(machine);
         admin
+    }
+
+    /// Of an appliance that another run has set up.
+    pub fn known() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// Signs in, also after a restart of the machine.
@@ -96,12 +104,31 @@ impl Admin {
         self.hand_in(machine, "/login/updates/install", update)
     }
 
+    /// Begins to upload an update.
+    pub fn begin_install(&self, machine: &Machine<'_>, update: &Path) -> Child {
+        let mut upload = self.upload(machine, "/login/updates/install", update);
+        upload.stdout(Stdio::null()).stderr(Stdio::null());
+        upload.spawn().unwrap()
+    }
+
     fn hand_in(&self, machine: &Machine<'_>, path: &str, update: &Path) -> Value {
+        serde_json::from_str(&run(&mut self.upload(machine, path, update))).unwrap()
+    }
+
+    fn upload(&self, machine: &Machine<'_>, path: &str, update: &Path) -> Command {
         let csrf = format!("X-CSRF-Token: {}", self.csrf(machine));
         let mut curl = self.curl(machine, path);
         curl.args(["--request", "POST", "--header", &csrf, "--header"]);
         curl.args(["Content-Type: application/octet-stream", "--upload-file"]);
-        serde_json::from_str(&run(curl.arg(update))).unwrap()
+        curl.arg(update);
+        curl
+    }
+
+    /// Waits until the update agent takes orders. Returns what the page knows.
+    pub fn may_update(&self, machine: &Machine<'_>) -> Value {
+        self.sees(machine, BOOT, |status| {
+            status["blocked"].is_null() && status["phase"].is_object()
+        })
     }
 
     /// Gives an order on the page about updates.
@@ -126,7 +153,17 @@ impl Admin {
         self.order(machine, "restart", &[("when", "now")]);
     }
 
-    /// Waits until the page says this of `field`.
+    /// Waits until the version that runs has proved itself. Returns what the page knows.
+    pub fn proves(&self, machine: &Machine<'_>) -> Value {
+        let status = self.sees(machine, DECIDED, |status| {
+            let what = &status["history"][0]["what"];
+            what == "proved" || what == "went_back"
+        });
+        assert_eq!(status["history"][0]["what"], "proved", "{status:#}");
+        status
+    }
+
+    /// Waits until the page says this.
     pub fn sees(
         &self,
         machine: &Machine<'_>,

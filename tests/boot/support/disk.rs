@@ -34,6 +34,14 @@ impl Disk {
         disk
     }
 
+    /// With nothing on it.
+    pub fn empty(bytes: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Self { folder };
+        File::create(disk.raw()).unwrap().set_len(bytes).unwrap();
+        disk
+    }
+
     /// A virtual machine's, from another format.
     pub fn virtual_one(image: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();

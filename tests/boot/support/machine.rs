@@ -230,6 +230,20 @@ impl<'disk> Machine<'disk> {
         self.end();
     }
 
+    /// Ends the emulator at once, with whatever it has in its hands.
+    pub fn kill(mut self) {
+        let script = self.child.id();
+        let children = format!("/proc/{script}/task/{script}/children");
+        let children = std::fs::read_to_string(children).unwrap();
+        let emulator = children.split_whitespace().find(|id| {
+            std::fs::read_to_string(format!("/proc/{id}/comm"))
+                .is_ok_and(|name| name.starts_with("qemu-system"))
+        });
+        let emulator = emulator.expect("the machine runs").parse().unwrap();
+        kill(Pid::from_raw(emulator), Signal::SIGKILL).unwrap();
+        drop(self.child.wait());
+    }
+
     /// Waits until it has switched itself off.
     pub fn is_off(mut self) -> ExitStatus {
         let deadline = Instant::now() + BOOT;

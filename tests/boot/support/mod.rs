@@ -14,15 +14,21 @@ pub mod machine;
 pub mod page;
 #[path = "../../scenario/support/ports.rs"]
 pub mod ports;
+mod progress;
+mod recorded;
 pub mod screen;
+mod seed;
 #[path = "../../scenario/support/tls.rs"]
 pub mod tls;
 pub mod variant;
 
-pub use admin::Admin;
+pub use admin::{Admin, DECIDED};
 pub use disk::Disk;
 pub use image::Image;
 pub use machine::{Machine, Setup};
+pub use progress::Progress;
+pub use recorded::{Course, Recorded};
+pub use seed::Seed;
 pub use variant::Variant;
 
 use std::process::Command;
