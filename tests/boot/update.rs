@@ -9,8 +9,8 @@ use jumpgate::boot::System;
 
 use crate::support::{Admin, BOOT, Disk, Image, Machine, Setup, Variant};
 
-/// Until a new version has proved itself, or was left: three starts at most.
-const DECIDED: Duration = Duration::from_secs(600);
+/// Until a new version has proved itself, or was left: three starts at most, or the time of a trial.
+const DECIDED: Duration = Duration::from_secs(900);
 
 /// Flashed, set up, good, and with `update` in the other slot.
 fn updated<'disk>(disk: &'disk Disk, setup: &Setup, update: &Variant) -> (Machine<'disk>, Admin) {
