@@ -45,22 +45,10 @@ pub(super) fn carry(ends: &Ends) -> Result<(), ProbeError> {
     let broke = |error: io::Error| ProbeError::NoSession {
         why: error.to_string(),
     };
-    let mut customer = End {
-        stream: probe::connect(ends.port, ends.link_certificate, &[ALPN])?,
-        is_socket: false,
-        link: Connection::new(Moment::default()),
-        assembler: Assembler::default(),
-        channel: None,
-        received: 0,
-    };
-    let mut console = End {
-        stream: probe::connect(ends.port, ends.certificate, &[b"http/1.1"])?,
-        is_socket: true,
-        link: Connection::new(Moment::default()),
-        assembler: Assembler::default(),
-        channel: None,
-        received: 0,
-    };
+    let link = probe::connect(ends.port, ends.link_certificate, &[ALPN])?;
+    let mut customer = End::new(link, false);
+    let socket = probe::connect(ends.port, ends.certificate, &[b"http/1.1"])?;
+    let mut console = End::new(socket, true);
     console.upgrade(ends.port, &ends.console).map_err(broke)?;
     let key = Text::try_from(ends.customer.reveal().as_str()).ok();
     let facts = Facts::default();
@@ -119,6 +107,17 @@ struct End {
 }
 
 impl End {
+    fn new(stream: Tls, is_socket: bool) -> Self {
+        Self {
+            stream,
+            is_socket,
+            link: Connection::new(Moment::default()),
+            assembler: Assembler::default(),
+            channel: None,
+            received: 0,
+        }
+    }
+
     /// As a browser does it, with the ticket.
     fn upgrade(&mut self, port: u16, ticket: &Token) -> io::Result<()> {
         let ticket = ticket.reveal();

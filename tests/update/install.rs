@@ -79,6 +79,10 @@ fn a_version_that_proved_itself_and_one_that_did_not_are_told_apart() {
     let status = appliance.status();
     assert_eq!(status.phase, Phase::Idle);
     assert_eq!(status.history[0].what, What::WentBack);
+    // It had tries left, as one that could not even be loaded has: they are gone.
+    let environment = appliance.environment();
+    assert_eq!(environment.trial(), None);
+    assert_eq!(environment.tries_left(System::B), 0);
     assert!(appliance.examine(&file).unwrap().offer.failed_before);
     // Somebody has it tried again, and now it runs.
     appliance.install(&file, NOTHING).unwrap();

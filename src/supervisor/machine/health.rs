@@ -118,8 +118,12 @@ impl Missing {
     /// `part` was looked at. What was there may be gone again.
     pub(super) fn look(&mut self, part: Part, shown: Result<(), Notice>) {
         match shown {
-            Ok(()) => drop(self.0.remove(&part)),
-            Err(why) => drop(self.0.insert(part, Some(why))),
+            Ok(()) => {
+                self.0.remove(&part);
+            }
+            Err(why) => {
+                self.0.insert(part, Some(why));
+            }
         }
     }
 

@@ -133,7 +133,7 @@ impl Writer {
                 done
             }
             Order::Stop { why } => {
-                self.incoming = None;
+                self.let_go().await;
                 let noted = self.note_attempt(What::Stopped, Some(why.as_str()));
                 noted.map(|()| Answer::Done)
             }
@@ -250,7 +250,7 @@ impl Writer {
         journal.attempt = Some(attempt);
         self.record.keep_journal(&journal)?;
         self.tell_audit(&mut journal)?;
-        self.incoming = None;
+        self.let_go().await;
         self.machine.look_again();
         let incoming = Incoming::open(self.machine.place(slot), manifest).await?;
         let chunks = incoming.missing().await?;
@@ -286,6 +286,13 @@ impl Writer {
             let done = slot.put(number, bytes).await;
             (slot, done)
         }));
+    }
+
+    /// Of what came in so far. Nothing is being written any more afterwards.
+    async fn let_go(&mut self) {
+        if let Some(mut coming) = self.incoming.take() {
+            coming.settle().await;
+        }
     }
 
     async fn finish(

@@ -11,7 +11,7 @@ use super::{BOOT, Machine, run};
 const PASSWORD: &str = "correct horse battery";
 
 /// Until a new version has proved itself, or was left: three starts at most.
-pub const DECIDED: Duration = Duration::from_secs(600);
+pub const DECIDED: Duration = Duration::from_secs(900);
 
 /// Somebody who is signed in.
 pub struct Admin {
