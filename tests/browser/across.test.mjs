@@ -54,13 +54,13 @@ test("both are told before the restart, and that it does not come after all", he
   await shown(customer, "Your conversation goes on by itself afterwards.");
   for (const colorScheme of ["light", "dark"]) {
     for (const [who, page] of Object.entries({ rita, customer })) {
-      await page.emulateMedia({ colorScheme });
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       await picture(page, `across-1-told-${who}-${colorScheme}`);
       assert.deepEqual(await barriers(page), []);
     }
   }
-  await rita.setViewportSize({ width: 390, height: 844 });
-  await picture(rita, "across-1-told-rita-phone");
+  await rita.setViewportSize({ width: 1024, height: 768 });
+  await picture(rita, "across-1-told-rita-1024");
   await rita.setViewportSize({ width: 1440, height: 900 });
   await appliance.ask({ request: "announce", restart: null });
   await rita.getByText("The appliance restarts for an update.").waitFor({ state: "hidden" });

@@ -58,7 +58,8 @@ async function pictures(page, name) {
   for (const [width, height] of [[1440, 900], [1024, 768], [390, 844]]) {
     await page.setViewportSize({ width, height });
     for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme });
+      // Colours fade otherwise, and the picture is of something in between.
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       await page.evaluate(() => scrollTo(0, 0));
       await picture(page, `${name}-${width}-${colorScheme}`);
     }

@@ -63,14 +63,12 @@ pub enum Step {
 pub fn step(at: Option<Stamp>, announced: Option<Stamp>, now: Stamp) -> Step {
     let earliest = now.after(UPDATE_RESTART_NOTICE);
     match (at, announced) {
-        (None, None) => Step::Wait,
+        (None, Some(_)) => Step::TakeBack,
         // The clock was set back while they waited.
         (Some(_), Some(told)) if told > earliest => Step::Announce(earliest),
         (Some(_), Some(told)) if told <= now => Step::Restart,
-        (Some(_), Some(_)) => Step::Wait,
         (Some(at), None) if at <= earliest => Step::Announce(earliest),
-        (Some(_), None) => Step::Wait,
-        (None, Some(_)) => Step::TakeBack,
+        (None, None) | (Some(_), None | Some(_)) => Step::Wait,
     }
 }
 

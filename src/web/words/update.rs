@@ -129,8 +129,9 @@ pub(crate) fn sessions(sessions: &Sessions) -> Option<String> {
         return None;
     }
     let all = plural(open, "support session is", "support sessions are");
+    let them = if open == 1 { "it" } else { "them" };
     Some(format!(
-        "{all} open. A restart interrupts them for about a minute; customers and representatives \
+        "{all} open. A restart interrupts {them} for about a minute; customers and representatives \
          are told before, and find each other again by themselves."
     ))
 }

@@ -13,6 +13,8 @@ const BUSY_EVERY_MS = 1_000;
 const QUIET_EVERY_MS = 5_000;
 /** Sessions come and go while somebody thinks about a restart. */
 const ANEW_EVERY_MS = 20_000;
+/** An appliance that is gone this long before its restart is restarting: clocks differ. */
+const RESTART_SOON_MS = 60_000;
 
 const page = document.querySelector<HTMLElement>("[data-updates]");
 /** A file is being looked at, shown, or sent: its card is not to be replaced. */
@@ -32,11 +34,13 @@ async function follow(page: HTMLElement): Promise<never> {
   let seen: string | undefined;
   let drawn = Date.now();
   let wasSilent = false;
+  let last: Phase = { phase: "idle" };
   for (;;) {
     const told = await ask<Status>("/login/updates/status", words.updates.silent);
     if ("error" in told) {
       if (told.signedOut) anew();
-      say(page, told.error);
+      say(page, isRestarting(last) ? words.updates.restarting(last.version) : told.error);
+      if (isRestarting(last)) putAway(page);
       await pause(QUIET_EVERY_MS);
       wasSilent = true;
       continue;
@@ -46,6 +50,7 @@ async function follow(page: HTMLElement): Promise<never> {
     wasSilent = false;
     say(page, "");
     const { phase } = told.value;
+    last = phase;
     const now = essence(told.value);
     const changed = seen === undefined ? !fits(page, phase) : seen !== now;
     const old = phase.phase === "ready" && Date.now() - drawn > ANEW_EVERY_MS;
@@ -58,6 +63,19 @@ async function follow(page: HTMLElement): Promise<never> {
     const busy = holdsFile || !["idle", "ready"].includes(phase.phase);
     await pause(busy ? BUSY_EVERY_MS : QUIET_EVERY_MS);
   }
+}
+
+type Ready = Extract<Phase, { phase: "ready" }>;
+
+/** Whether the appliance went away for the restart that it announced. */
+function isRestarting(last: Phase): last is Ready {
+  return last.phase === "ready" && last.restart !== null && last.restart - Date.now() < RESTART_SOON_MS;
+}
+
+/** What could be decided before a restart cannot be while it goes on. */
+function putAway(page: HTMLElement): void {
+  for (const part of page.querySelectorAll<HTMLElement>(".doing")) part.hidden = true;
+  document.querySelector<HTMLElement>(".notice.good")?.remove();
 }
 
 /** The page as a whole, not the answer to a form. */

@@ -414,6 +414,8 @@ export const words = {
     local: (time: string, zone: string) => `${time} in ${zone}.`,
     silent:
       "The appliance does not answer just now. If it restarts, this page comes back by itself within some minutes.",
+    restarting: (version: string) =>
+      `The appliance is restarting into version ${version}. This page comes back by itself, mostly within a minute or two.`,
     examining: "Looking at the file…",
     notExamined: "The appliance did not answer. Nothing was written; choose the file again.",
     noUpdate: (file: string) => `${file} cannot be installed.`,
