@@ -533,7 +533,6 @@ impl Shard {
         }
     }
 
-    #[expect(clippy::result_large_err, reason = "what is not taken goes back whole")]
     fn try_hand_on(&self, next: Outgoing) -> Result<(), Outgoing> {
         match next {
             Outgoing::ToHub(event) => match self.setting.hub.try_send(event) {
