@@ -7,10 +7,11 @@ use std::thread;
 use std::time::Duration;
 
 use jumpgate::boot::System;
+use serde_json::Value;
 
 use crate::nightly;
 use crate::support::{
-    Admin, Course, Disk, Image, Machine, Progress, Recorded, Seed, Setup, Variant,
+    Admin, BOOT, Course, Disk, Image, Machine, Progress, Recorded, Seed, Setup, Variant,
 };
 
 /// States of one install.
@@ -26,10 +27,6 @@ const KILLS: usize = 200;
 const KILLS_A_NIGHT: usize = 60;
 /// In one story; the ordinary run has one.
 const KILLS_IN_A_STORY: usize = 3;
-/// From the upload's first byte to a version that is ready, with some room.
-const UPLOAD: Duration = Duration::from_secs(30);
-/// From the order to restart to a version that proved itself, with some room.
-const RESTART: Duration = Duration::from_secs(90);
 
 /// One recording serves all tests of a run.
 fn install() -> &'static Recorded {
@@ -129,54 +126,55 @@ fn an_update_succeeds_after_the_emulator_was_killed_at_any_moment_of_it() {
         let Some((seed, number)) = progress.next() else {
             break;
         };
-        let moment = |kill: usize, span: Duration| {
-            let most = u64::try_from(span.as_millis()).unwrap();
-            Duration::from_millis(seed.draw(number * KILLS_IN_A_STORY + kill, most))
-        };
-        let moments = [moment(0, UPLOAD), moment(1, UPLOAD), moment(2, RESTART)];
-        eprintln!("killed after {moments:?}");
+        let moments = [1_000, 1_000, 4, 8_000].into_iter().enumerate();
+        let moments = moments.map(|(at, below)| seed.draw(number * 4 + at, below));
+        let moments: [u64; 4] = moments.collect::<Vec<_>>().try_into().unwrap();
+        eprintln!("killed at {moments:?}");
         let systems = story(&update, moments);
         progress.done(&format!("{moments:?}: {systems}"));
     }
 }
 
 /// Killed twice while an update comes in, and once while it is started; each time it serves again,
-/// and in the end the update is there. Returns how that went.
-fn story(update: &Path, moments: [Duration; KILLS_IN_A_STORY]) -> String {
-    let [first, second, restart] = moments;
+/// and in the end the update is there. Returns what ran after each.
+///
+/// The moments: thousandths of an install, twice; a stage of the start, and milliseconds after it.
+fn story(update: &Path, [first, second, stage, millis]: [u64; 4]) -> String {
     let mut seen = Vec::new();
     let disk = Disk::flashed(&Image::under_test());
     let mut machine = Machine::start(&disk, &Setup::default());
     let admin = Admin::set_up(&mut machine);
     machine.shows("Serving. ");
     for moment in [first, second] {
-        admin.may_update(&machine);
-        let mut upload = admin.begin_install(&machine, update);
-        // This wait, and the one below, is what is tested, not a wait for anything.
-        thread::sleep(moment);
+        // On trial if it was marked before the kill.
+        let upload = (runs(&machine) == System::A).then(|| {
+            admin.may_update(&machine);
+            let upload = admin.begin_install(&machine, update);
+            admin.sees(&machine, BOOT, |status| thousandths(status) >= moment);
+            upload
+        });
         machine = killed(machine, &disk, &admin);
-        drop(upload.wait());
-        let system = runs(&machine);
-        seen.push(system);
-        // It was marked to be tried before the kill.
-        if system == System::B {
-            break;
-        }
+        drop(upload.map(|mut upload| upload.wait()));
+        seen.push(runs(&machine));
     }
     if runs(&machine) == System::A {
-        admin.may_update(&machine);
-        let heard = admin.install(&machine, update);
-        assert_eq!(heard["done"], true, "{heard}");
-        admin.restart(&machine);
+        installs_and_restarts(&admin, &machine, update);
+        match stage {
+            0 => {}
+            1 => machine.says_next("BdsDxe: starting"),
+            2 => machine.says_next("Slot b: version"),
+            _ => {
+                machine.says_next("Slot b: version");
+                machine.serves();
+            }
+        }
     }
-    thread::sleep(restart);
+    // This wait is what is tested, not a wait for anything.
+    thread::sleep(Duration::from_millis(millis));
     machine = killed(machine, &disk, &admin);
     seen.push(runs(&machine));
     if runs(&machine) == System::A {
-        admin.may_update(&machine);
-        let heard = admin.install(&machine, update);
-        assert_eq!(heard["done"], true, "{heard}");
-        admin.restart(&machine);
+        installs_and_restarts(&admin, &machine, update);
         machine.says_next("Slot b: version");
         machine.serves();
     }
@@ -186,6 +184,25 @@ fn story(update: &Path, moments: [Duration; KILLS_IN_A_STORY]) -> String {
     assert!(environment.is_good(System::A) && environment.is_good(System::B));
     assert_eq!(environment.trial(), None);
     seen.iter().map(|system| system.letter()).collect()
+}
+
+fn installs_and_restarts(admin: &Admin, machine: &Machine<'_>, update: &Path) {
+    admin.may_update(machine);
+    let heard = admin.install(machine, update);
+    assert_eq!(heard["done"], true, "{heard}");
+    admin.restart(machine);
+}
+
+/// How far an install is: writing, then reading back, each a half.
+fn thousandths(status: &Value) -> u64 {
+    let phase = &status["phase"];
+    let part = || 490 * phase["bytes"].as_u64().unwrap() / phase["of"].as_u64().unwrap().max(1);
+    match phase["phase"].as_str() {
+        Some("writing") => 10 + part(),
+        Some("reading_back") => 500 + part(),
+        Some("ready") => 1_000,
+        _ => 0,
+    }
 }
 
 /// The machine after a kill and another start. It serves, and one who signed in before can again.
