@@ -15,6 +15,7 @@ pub mod page;
 #[path = "../../scenario/support/ports.rs"]
 pub mod ports;
 pub mod screen;
+mod stick;
 #[path = "../../scenario/support/tls.rs"]
 pub mod tls;
 pub mod variant;
@@ -23,6 +24,7 @@ pub use admin::Admin;
 pub use disk::Disk;
 pub use image::Image;
 pub use machine::{Machine, Setup};
+pub use stick::Stick;
 pub use variant::Variant;
 
 use std::process::Command;

@@ -166,7 +166,7 @@ fn bar(bytes: u64, of: u64) -> String {
 
 /// Above the list.
 pub(in super::super) fn sticks_found(found: &Sticks) -> String {
-    let names: Vec<&str> = found.sticks.iter().map(|name| name.as_str()).collect();
+    let names: Vec<&str> = found.sticks.iter().map(|name| &**name).collect();
     let trouble = found.trouble.as_ref();
     let trouble = trouble.map_or_else(String::new, |why| {
         format!(" Not readable: {}", stopped(why))
