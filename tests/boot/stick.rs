@@ -20,9 +20,9 @@ fn an_update_on_a_stick_is_installed_by_the_consoles_keys_also_if_it_is_pulled_o
 
     begin(&mut machine);
     machine.shows("is being written into the slot that does not run");
-    stick.pull_out(&mut machine);
+    Stick::pull_out(&mut machine);
     machine.shows("Put it back and choose the update again");
-    stick.put_back(&mut machine);
+    Stick::put_back(&mut machine);
     machine.press("\r");
     machine.shows("broke off");
     machine.press("\r");

@@ -88,12 +88,12 @@ impl Stick {
     }
 
     /// Pulls it out. QEMU's monitor shares the serial line: Ctrl-A C goes there and back.
-    pub fn pull_out(&self, machine: &mut Machine<'_>) {
+    pub fn pull_out(machine: &mut Machine<'_>) {
         machine.press("\x01cdevice_del stick\n\x01c\x0c");
     }
 
     /// Puts it back.
-    pub fn put_back(&self, machine: &mut Machine<'_>) {
+    pub fn put_back(machine: &mut Machine<'_>) {
         machine.press("\x01cdevice_add usb-storage,id=stick,bus=usb.0,drive=slowed\n\x01c");
         // The monitor wrote where the console did not.
         machine.press("\x0c");
