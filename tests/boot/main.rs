@@ -22,6 +22,7 @@ mod life;
 mod network;
 mod power;
 mod secure_boot;
+mod stick;
 mod storage;
 mod update;
 

@@ -18,6 +18,7 @@ mod progress;
 mod recorded;
 pub mod screen;
 mod seed;
+mod stick;
 #[path = "../../scenario/support/tls.rs"]
 pub mod tls;
 pub mod variant;
@@ -29,6 +30,7 @@ pub use machine::{Machine, Setup};
 pub use progress::Progress;
 pub use recorded::{Course, Recorded};
 pub use seed::Seed;
+pub use stick::Stick;
 pub use variant::Variant;
 
 use std::process::Command;

@@ -18,6 +18,7 @@ use crate::control::machine::{Notice, Reply, notice};
 use crate::control::stick::{StickFile, StickUpdate, Sticks, Worth};
 use crate::control::update::{self, Accept, Phase, Request, Verdict, Way, Who};
 use crate::control::update_client::beginning;
+use crate::control::wire::WireError;
 use crate::domain::limits::{
     NOTES_LINE_CHARS_MAX, STICK_ENTRIES_MAX, STICK_INSTALL_WITHIN, STICK_LIST_WITHIN,
     STICK_UPDATES_MAX, STICKS_MAX,
@@ -27,6 +28,44 @@ use crate::supervisor::machine::places::Places;
 
 /// What an update file's name ends in.
 const SUFFIX: &str = ".update";
+
+/// Why nothing came of it. The words are for the person at the console.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    /// One after the other.
+    #[error("another update is being installed; wait until it is done")]
+    Busy,
+    /// Too early.
+    #[error(
+        "the update agent does not answer. It starts once pages are served; try again in a minute"
+    )]
+    NoAgent,
+    /// It ended in the middle.
+    #[error(
+        "the update agent does not answer any more ({0}). Choose the update again in a minute; what \
+         has arrived is not written twice"
+    )]
+    Cut(WireError),
+    /// Another question's answer.
+    #[error("the update agent answers something else")]
+    OutOfTurn,
+    /// The agent's words.
+    #[error("{0}")]
+    Refused(Box<Notice>),
+    /// The stick does not give any more.
+    #[error(
+        "The stick cannot be read ({0}). Put it back and choose the update again: what has arrived \
+         is not written twice."
+    )]
+    Gone(String),
+}
+
+impl Trouble {
+    fn reply(&self) -> Reply {
+        let why = notice(&self.to_string());
+        Reply::Refused { why }
+    }
+}
 
 /// The machine's sticks, and who judges what is on them.
 pub(in crate::supervisor::machine) struct Updates {
@@ -39,11 +78,8 @@ pub(in crate::supervisor::machine) struct Updates {
 impl Updates {
     /// What is there.
     pub(in crate::supervisor::machine) fn list_reply(&self) -> Reply {
-        let listed = self.list();
-        listed.map_or_else(
-            |why| Reply::Refused { why },
-            |found| Reply::Sticks(Box::new(found)),
-        )
+        let listed = self.list().map(Box::new);
+        listed.map_or_else(|trouble| trouble.reply(), Reply::Sticks)
     }
 
     /// Installs one.
@@ -52,13 +88,11 @@ impl Updates {
         file: &StickFile,
         accept: Accept,
     ) -> Reply {
-        match self.install(file, accept) {
-            Ok(()) => Reply::Done,
-            Err(why) => Reply::Refused { why },
-        }
+        let installed = self.install(file, accept);
+        installed.map_or_else(|trouble| trouble.reply(), |()| Reply::Done)
     }
 
-    fn list(&self) -> Result<Sticks, Notice> {
+    fn list(&self) -> Result<Sticks, Trouble> {
         self.is_free()?;
         let until = Instant::now() + STICK_LIST_WITHIN;
         let mut found = Sticks::default();
@@ -98,21 +132,17 @@ impl Updates {
     }
 
     /// Whether there is somebody to judge, and with time for it.
-    fn is_free(&self) -> Result<(), Notice> {
+    fn is_free(&self) -> Result<(), Trouble> {
         match self.agent.ask(&Request::Status) {
             Ok(update::Reply::Status(status)) => match status.phase {
-                Phase::Writing { .. } | Phase::ReadingBack { .. } => Err(notice(
-                    "another update is being installed; wait until it is done",
-                )),
+                Phase::Writing { .. } | Phase::ReadingBack { .. } => Err(Trouble::Busy),
                 Phase::Idle | Phase::Checking | Phase::Ready { .. } | Phase::Proving { .. } => {
                     Ok(())
                 }
             },
-            Ok(update::Reply::Refused { why }) => Err(why),
-            Ok(_) | Err(_) => Err(notice(
-                "the update agent does not answer. It starts once pages are served; try again in \
-                 a minute",
-            )),
+            Ok(update::Reply::Refused { why }) => Err(Trouble::Refused(Box::new(why))),
+            Ok(_) => Err(Trouble::OutOfTurn),
+            Err(_) => Err(Trouble::NoAgent),
         }
     }
 
@@ -150,18 +180,19 @@ impl Updates {
         Worth::Unfit { why }
     }
 
-    fn install(&self, wanted: &StickFile, accept: Accept) -> Result<(), Notice> {
+    fn install(&self, wanted: &StickFile, accept: Accept) -> Result<(), Trouble> {
         let found = candidates(&self.places, &self.booted);
         let candidate = found.iter().find(|found| found.name() == wanted.device);
-        let candidate = candidate.ok_or_else(|| gone("it is not there any more"))?;
+        let candidate =
+            candidate.ok_or_else(|| Trouble::Gone("it is not there any more".to_owned()))?;
         let handed_in = read(&self.places, candidate, |folder| {
             let (file, bytes) = open(&folder.join(wanted.name.as_str()))?;
             Ok(self.hand_in(file, bytes, accept))
         });
-        handed_in.unwrap_or_else(|error| Err(gone(&error.to_string())))
+        handed_in.unwrap_or_else(|error| Err(Trouble::Gone(error.to_string())))
     }
 
-    fn hand_in(&self, file: File, bytes: u64, accept: Accept) -> Result<(), Notice> {
+    fn hand_in(&self, file: File, bytes: u64, accept: Accept) -> Result<(), Trouble> {
         let request = Request::Install {
             who: Who {
                 way: Way::Stick,
@@ -178,23 +209,12 @@ impl Updates {
         let reply = self.agent.hand_in(&request, &mut file, &mut |_| {});
         match (reply, file.trouble) {
             (Ok(update::Reply::Done), _) => Ok(()),
-            (_, Some(trouble)) => Err(gone(&trouble)),
-            (Ok(update::Reply::Refused { why }), None) => Err(why),
-            (Ok(_), None) => Err(notice("the update agent answers something else")),
-            (Err(error), None) => Err(notice(&format!(
-                "the update agent does not answer any more ({error}). Choose the update again in a \
-                 minute; what has arrived is not written twice"
-            ))),
+            (_, Some(trouble)) => Err(Trouble::Gone(trouble)),
+            (Ok(update::Reply::Refused { why }), None) => Err(Trouble::Refused(Box::new(why))),
+            (Ok(_), None) => Err(Trouble::OutOfTurn),
+            (Err(error), None) => Err(Trouble::Cut(error)),
         }
     }
-}
-
-/// The stick does not give any more.
-fn gone(why: &str) -> Notice {
-    notice(&format!(
-        "The stick cannot be read ({why}). Put it back and choose the update again: what has \
-         arrived is not written twice."
-    ))
 }
 
 fn unreadable(error: &io::Error) -> Worth {
@@ -242,8 +262,8 @@ fn open(path: &Path) -> io::Result<(File, u64)> {
 
 /// A verdict as a list shows it.
 fn brief(mut verdict: Verdict) -> Verdict {
-    let notes = verdict.offer.notes.lines().map(str::trim);
-    let first = notes.into_iter().find(|line| !line.is_empty());
+    let mut notes = verdict.offer.notes.lines().map(str::trim);
+    let first = notes.find(|line| !line.is_empty());
     let first = first.unwrap_or_default().chars();
     verdict.offer.notes = first.take(NOTES_LINE_CHARS_MAX).collect();
     verdict
@@ -373,10 +393,13 @@ mod tests {
         let path = folder.path().join("v.update");
         fs::write(&path, "four").unwrap();
         let refused = sticks.hand_in(File::open(&path).unwrap(), 4, Accept::default());
-        assert_eq!(refused.unwrap_err(), "for another model");
+        assert_eq!(refused.unwrap_err().to_string(), "for another model");
         // Reading a folder fails as reading from a stick does that is gone.
         let gone = File::open(folder.path()).unwrap();
-        let why = sticks.hand_in(gone, 4, Accept::default()).unwrap_err();
+        let why = sticks
+            .hand_in(gone, 4, Accept::default())
+            .unwrap_err()
+            .to_string();
         assert!(
             why.contains("Put it back and choose the update again"),
             "{why}"
@@ -385,7 +408,10 @@ mod tests {
             device: Text::try_from("sdz1").unwrap(),
             name: Label::try_from("v.update").unwrap(),
         };
-        let why = sticks.install(&nowhere, Accept::default()).unwrap_err();
+        let why = sticks
+            .install(&nowhere, Accept::default())
+            .unwrap_err()
+            .to_string();
         assert!(why.contains("not there any more"), "{why}");
     }
 
@@ -393,7 +419,10 @@ mod tests {
     fn without_an_agent_no_stick_is_touched() {
         let folder = tempfile::tempdir().unwrap();
         let agent = UpdateClient::new(&folder.path().join("nobody.sock"));
-        let why = updates(folder.path(), agent).list().unwrap_err();
+        let why = updates(folder.path(), agent)
+            .list()
+            .unwrap_err()
+            .to_string();
         assert!(why.contains("try again in a minute"), "{why}");
     }
 }
