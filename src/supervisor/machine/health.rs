@@ -268,10 +268,7 @@ mod tests {
             "{why}"
         );
         let pages = Missing::at_start(false).why(true);
-        assert!(
-            pages.ends_with("it served no page for long enough"),
-            "{pages}"
-        );
+        assert!(pages.ends_with("did not run for long enough"), "{pages}");
     }
 
     #[test]

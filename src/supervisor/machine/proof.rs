@@ -32,7 +32,6 @@ use crate::control::{Client, Reply, Request};
 use crate::domain::limits::{
     DATA_FREE_BYTES_MIN, LOOP_BACK_WITHIN, ROOT_READ_AT_ONCE, ROOT_READ_REST_MAX,
 };
-use crate::metrics::StoreState;
 
 /// As `init` calls the device that checks every block.
 const ROOT: &str = "jumpgate-root";
@@ -102,9 +101,13 @@ impl Proof {
         tokio::spawn(async move {
             let (store, session) = match asking.client.ask_async(&Request::Status).await {
                 Ok(Reply::Status(snapshot)) => {
+                    let store = Store {
+                        generation: snapshot.store.generation,
+                        checked: snapshot.store.checked,
+                    };
                     let certificates = [Some(snapshot.certificate), snapshot.link_certificate];
                     (
-                        judge_store(snapshot.store, generation, disk),
+                        judge_store(store, generation, disk),
                         carry(&asking, certificates).await,
                     )
                 }
@@ -140,6 +143,15 @@ fn both(why: &str) -> (Result<(), Notice>, Result<(), Notice>) {
     (Err(notice(why)), Err(notice(why)))
 }
 
+/// What the relay says of its store.
+#[derive(Clone, Copy, Debug)]
+struct Store {
+    /// Whose it is.
+    generation: Option<u32>,
+    /// It was migrated, read whole and in order.
+    checked: bool,
+}
+
 /// The data partition.
 #[derive(Clone, Copy, Debug, Default)]
 struct Disk {
@@ -150,7 +162,7 @@ struct Disk {
 }
 
 /// Pure: whether the relay's store is the running version's, in order, and has room.
-fn judge_store(store: StoreState, own: Option<Generation>, disk: Disk) -> Result<(), Notice> {
+fn judge_store(store: Store, own: Option<Generation>, disk: Disk) -> Result<(), Notice> {
     if store.generation != own.map(|own| own.sequence) {
         return Err(notice("the relay uses another version's store"));
     }
@@ -276,9 +288,8 @@ mod tests {
     #[test]
     fn a_store_counts_if_it_is_this_versions_checked_and_has_room() {
         let own = |trial| Some(Generation { sequence: 7, trial });
-        let store = |generation, checked| StoreState {
+        let store = |generation, checked| Store {
             generation: Some(generation),
-            on_trial: true,
             checked,
         };
         let fine = Disk::default();
