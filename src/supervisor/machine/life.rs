@@ -31,9 +31,7 @@ use super::watchdog::Watchdogs;
 use super::{SET_UP, hardware, now};
 use crate::boot::Slot;
 use crate::config::{Config, Paths, Ready};
-use crate::control::machine::{
-    Facts, Health, Lease, NetworkFacts, Notice, Reply, Request, Site, notice,
-};
+use crate::control::machine::{Facts, Health, Lease, NetworkFacts, Reply, Request, Site, notice};
 use crate::domain::limits::{
     FIRST_ADDRESS_WITHIN, LOGS_LOOKED_AT_EVERY, MACHINE_TICK, PROBE_EVERY,
 };
@@ -72,7 +70,7 @@ pub(super) enum Elsewhere {
         /// What.
         part: Part,
         /// What was wrong with it, if something was.
-        shown: Result<(), Notice>,
+        shown: Result<(), String>,
     },
     /// What time servers say, if they do.
     Time(Option<i64>),

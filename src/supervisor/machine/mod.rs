@@ -427,7 +427,7 @@ fn look_at_slots(places: &Places, running: Slot) -> Looked {
     });
     looked.unwrap_or_else(|error| {
         note(&error.to_string());
-        Default::default()
+        Looked::default()
     })
 }
 
