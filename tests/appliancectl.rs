@@ -221,6 +221,7 @@ fn snapshot() -> Snapshot {
         store: jumpgate::metrics::StoreState::default(),
         certificate: Fingerprint::of(b"certificate"),
         link_key: Fingerprint::of(b"link key"),
+        link_certificate: None,
     }
 }
 
