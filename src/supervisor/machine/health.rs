@@ -95,7 +95,7 @@ impl Part {
 
 /// What has not been shown yet, each with what was seen instead.
 #[derive(Debug, Default)]
-pub(super) struct Missing(BTreeMap<Part, Option<Notice>>);
+pub(super) struct Missing(BTreeMap<Part, Option<String>>);
 
 impl Missing {
     /// Everything, for a version on trial; nothing for another.
@@ -116,7 +116,7 @@ impl Missing {
     }
 
     /// `part` was looked at. What was there may be gone again.
-    pub(super) fn look(&mut self, part: Part, shown: Result<(), Notice>) {
+    pub(super) fn look(&mut self, part: Part, shown: Result<(), String>) {
         match shown {
             Ok(()) => {
                 self.0.remove(&part);
@@ -129,7 +129,7 @@ impl Missing {
 
     /// Why a version did not prove itself in time, for people.
     pub(super) fn why(&self, pages_came: bool) -> Notice {
-        let lacking = |(part, seen): (&Part, &Option<Notice>)| match seen {
+        let lacking = |(part, seen): (&Part, &Option<String>)| match seen {
             Some(seen) => Some(format!("{} ({seen})", part.lacking())),
             // Nobody looks before there are pages.
             None => pages_came.then(|| part.lacking().to_owned()),
@@ -249,7 +249,10 @@ mod tests {
         missing.look(Part::Network, Ok(()));
         assert!(missing.is_nothing());
         // A cable is pulled before it has served for long enough.
-        missing.look(Part::Network, Err(notice("eth0 has no address any more")));
+        missing.look(
+            Part::Network,
+            Err("eth0 has no address any more".to_owned()),
+        );
         assert_eq!(
             missing.why(true).as_str(),
             "The version did not prove itself: the network was not as before (eth0 has no address \
@@ -261,17 +264,14 @@ mod tests {
     fn what_a_version_lacks_is_said_in_words_that_fit() {
         let mut missing = Missing::at_start(true);
         assert!(missing.why(false).ends_with("did not run for long enough"));
-        missing.look(Part::Root, Err(notice("input/output error")));
+        missing.look(Part::Root, Err("input/output error".to_owned()));
         let why = missing.why(true);
         assert!(
             why.contains("read whole (input/output error); its copy"),
             "{why}"
         );
         let pages = Missing::at_start(false).why(true);
-        assert!(
-            pages.ends_with("it served no page for long enough"),
-            "{pages}"
-        );
+        assert!(pages.ends_with("did not run for long enough"), "{pages}");
     }
 
     #[test]

@@ -32,9 +32,7 @@ use super::{SET_UP, hardware, now};
 use crate::boot::Slot;
 use crate::config::{Config, Paths, Ready};
 use crate::control::UpdateClient;
-use crate::control::machine::{
-    Facts, Health, Lease, NetworkFacts, Notice, Reply, Request, Site, notice,
-};
+use crate::control::machine::{Facts, Health, Lease, NetworkFacts, Reply, Request, Site, notice};
 use crate::domain::limits::{
     FIRST_ADDRESS_WITHIN, LOGS_LOOKED_AT_EVERY, MACHINE_TICK, PROBE_EVERY, STICK_INSTALL_WITHIN,
     STICK_LIST_WITHIN, SUPPORT_BUNDLE_WITHIN, UPDATE_SILENCE_MAX,
@@ -74,7 +72,7 @@ pub(super) enum Elsewhere {
         /// What.
         part: Part,
         /// What was wrong with it, if something was.
-        shown: Result<(), Notice>,
+        shown: Result<(), String>,
     },
     /// What time servers say, if they do.
     Time(Option<i64>),

@@ -27,12 +27,11 @@ use super::places::{self, Places};
 use super::probe;
 use super::reach::{self, Reach};
 use crate::config::Generation;
-use crate::control::machine::{NetworkFacts, Notice, notice};
+use crate::control::machine::NetworkFacts;
 use crate::control::{Client, Reply, Request};
 use crate::domain::limits::{
     DATA_FREE_BYTES_MIN, LOOP_BACK_WITHIN, ROOT_READ_AT_ONCE, ROOT_READ_REST_MAX,
 };
-use crate::metrics::StoreState;
 
 /// As `init` calls the device that checks every block.
 const ROOT: &str = "jumpgate-root";
@@ -102,9 +101,13 @@ impl Proof {
         tokio::spawn(async move {
             let (store, session) = match asking.client.ask_async(&Request::Status).await {
                 Ok(Reply::Status(snapshot)) => {
+                    let store = Store {
+                        generation: snapshot.store.generation,
+                        checked: snapshot.store.checked,
+                    };
                     let certificates = [Some(snapshot.certificate), snapshot.link_certificate];
                     (
-                        judge_store(snapshot.store, generation, disk),
+                        judge_store(store, generation, disk),
                         carry(&asking, certificates).await,
                     )
                 }
@@ -118,7 +121,7 @@ impl Proof {
     }
 
     /// Something was looked at.
-    pub(super) fn hear(&mut self, part: Part, shown: Result<(), Notice>) {
+    pub(super) fn hear(&mut self, part: Part, shown: Result<(), String>) {
         if part == Part::Session {
             self.asks_relay = false;
         }
@@ -136,8 +139,17 @@ impl Proof {
     }
 }
 
-fn both(why: &str) -> (Result<(), Notice>, Result<(), Notice>) {
-    (Err(notice(why)), Err(notice(why)))
+fn both(why: &str) -> (Result<(), String>, Result<(), String>) {
+    (Err(why.to_owned()), Err(why.to_owned()))
+}
+
+/// What the relay says of its store.
+#[derive(Clone, Copy, Debug)]
+struct Store {
+    /// Whose it is.
+    generation: Option<u32>,
+    /// It was migrated, read whole and in order.
+    checked: bool,
 }
 
 /// The data partition.
@@ -150,19 +162,19 @@ struct Disk {
 }
 
 /// Pure: whether the relay's store is the running version's, in order, and has room.
-fn judge_store(store: StoreState, own: Option<Generation>, disk: Disk) -> Result<(), Notice> {
+fn judge_store(store: Store, own: Option<Generation>, disk: Disk) -> Result<(), String> {
     if store.generation != own.map(|own| own.sequence) {
-        return Err(notice("the relay uses another version's store"));
+        return Err("the relay uses another version's store".to_owned());
     }
     if disk.is_lost {
-        return Err(notice("the data partition cannot be read"));
+        return Err("the data partition cannot be read".to_owned());
     }
     // An older version that is gone back to opens what it left, and copies nothing.
     if own.is_some_and(|own| own.trial) && !store.checked {
-        return Err(notice("the relay has not checked its copy"));
+        return Err("the relay has not checked its copy".to_owned());
     }
     if disk.is_full {
-        return Err(notice("the data partition is full"));
+        return Err("the data partition is full".to_owned());
     }
     Ok(())
 }
@@ -171,14 +183,14 @@ fn judge_store(store: StoreState, own: Option<Generation>, disk: Disk) -> Result
 async fn carry<T: std::fmt::Display>(
     asking: &Asking,
     certificates: [Option<T>; 2],
-) -> Result<(), Notice> {
+) -> Result<(), String> {
     let [Some(certificate), Some(link_certificate)] = certificates else {
-        return Err(notice("the relay does not say by what it is known"));
+        return Err("the relay does not say by what it is known".to_owned());
     };
     let (customer, console) = match asking.client.ask_async(&Request::LoopBack).await {
         Ok(Reply::LoopBack { customer, console }) => (customer, console),
-        Ok(other) => return Err(notice(&format!("the relay answered {other:?}"))),
-        Err(error) => return Err(notice(&format!("the relay does not answer: {error}"))),
+        Ok(other) => return Err(format!("the relay answered {other:?}")),
+        Err(error) => return Err(format!("the relay does not answer: {error}")),
     };
     let words = [
         ("--port", asking.port.to_string()),
@@ -194,9 +206,9 @@ async fn carry<T: std::fmt::Display>(
     let mut command = probe::command(&asking.program, words);
     match tokio::time::timeout(LOOP_BACK_WITHIN, command.status()).await {
         Ok(Ok(status)) if status.success() => Ok(()),
-        Ok(Ok(_)) => Err(notice("nothing came through from one end to the other")),
-        Ok(Err(error)) => Err(notice(&format!("its two ends do not start: {error}"))),
-        Err(_) => Err(notice("nothing came through in time")),
+        Ok(Ok(_)) => Err("nothing came through from one end to the other".to_owned()),
+        Ok(Err(error)) => Err(format!("its two ends do not start: {error}")),
+        Err(_) => Err("nothing came through in time".to_owned()),
     }
 }
 
@@ -232,7 +244,7 @@ pub(super) fn read_root(places: &Places, elsewhere: &mpsc::Sender<Elsewhere>) {
     thread::spawn(move || {
         let shown = root(&places)
             .and_then(|mut file| read_at_leisure(&mut file))
-            .map_err(|error| notice(&error.to_string()));
+            .map_err(|error| error.to_string());
         match &shown {
             Ok(bytes) => note(&format!("the root was read whole, {} MiB", bytes >> 20)),
             Err(error) => note(&format!("the root cannot be read: {error}")),
@@ -276,9 +288,8 @@ mod tests {
     #[test]
     fn a_store_counts_if_it_is_this_versions_checked_and_has_room() {
         let own = |trial| Some(Generation { sequence: 7, trial });
-        let store = |generation, checked| StoreState {
+        let store = |generation, checked| Store {
             generation: Some(generation),
-            on_trial: true,
             checked,
         };
         let fine = Disk::default();

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::network::is_global;
-use crate::control::machine::{NetworkFacts, Notice, notice};
+use crate::control::machine::NetworkFacts;
 use crate::domain::limits::INTERFACES_MAX;
 use crate::domain::network::InterfaceName;
 
@@ -48,16 +48,16 @@ impl Reach {
     }
 
     /// What `now` lacks of it.
-    pub(super) fn compare(&self, now: &Self) -> Result<(), Notice> {
+    pub(super) fn compare(&self, now: &Self) -> Result<(), String> {
         for (version, before, now) in [(4, &self.v4, &now.v4), (6, &self.v6, &now.v6)] {
             let lost = |name: &&InterfaceName| !now.interfaces.contains(name);
             if let Some(name) = before.interfaces.iter().find(lost) {
                 let why = format!("{name} has no IPv{version} address any more");
-                return Err(notice(&why));
+                return Err(why);
             }
             if before.routed && !now.routed {
                 let why = format!("there is no way to other IPv{version} networks any more");
-                return Err(notice(&why));
+                return Err(why);
             }
         }
         Ok(())
@@ -161,7 +161,7 @@ mod tests {
             ),
         ] {
             let now = Reach::of(&facts(&[("eth0", addresses)]), &routes, "");
-            assert_eq!(before.compare(&now).unwrap_err().as_str(), why);
+            assert_eq!(before.compare(&now).unwrap_err(), why);
         }
         // What was not there before is not asked for.
         assert_eq!(Reach::default().compare(&before), Ok(()));

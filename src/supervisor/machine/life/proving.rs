@@ -88,7 +88,7 @@ impl Life<'_> {
         }
     }
 
-    pub(super) fn looked(&mut self, part: Part, shown: Result<(), Notice>) {
+    pub(super) fn looked(&mut self, part: Part, shown: Result<(), String>) {
         if part == Part::Root
             && shown.is_ok()
             && let Err(error) = places::remove(&self.places.path(LAST_WORDS_FILE))
