@@ -53,8 +53,7 @@ pub struct Customer {
     /// The last answer and until when it holds, for a relay that lost it with the link.
     answered: Option<(PromptId, bool, Moment)>,
     shells: Shells,
-    /// The appliance said that it restarts: it is away for longer, and comes back.
-    restart_expected: bool,
+    outlook: Outlook,
     /// Sharing was stopped while the relay could not hear it.
     owes_stop: bool,
     /// The customer left; over at this moment even if nobody heard.
@@ -72,6 +71,15 @@ struct Link {
     assembler: Assembler,
     stage: Stage,
     since: Moment,
+}
+
+/// What the appliance said of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outlook {
+    /// Nothing: a lost link is nobody's plan.
+    Stays,
+    /// It restarts: it is away for longer, and comes back.
+    Restarts,
 }
 
 /// What a link may bring next.
@@ -141,7 +149,7 @@ impl Customer {
             prompt: None,
             answered: None,
             shells: Shells::default(),
-            restart_expected: false,
+            outlook: Outlook::Stays,
             owes_stop: false,
             leaving: None,
             chats: VecDeque::new(),
@@ -177,7 +185,7 @@ impl Customer {
 
     /// Whether the appliance restarts, as it said: to be dialed without pause once the link is gone.
     pub fn expects_restart(&self) -> bool {
-        self.restart_expected
+        self.outlook == Outlook::Restarts
     }
 
     /// Whether the session was ever joined.
@@ -542,12 +550,10 @@ impl Customer {
     }
 
     fn alone_until(&self) -> Option<Moment> {
-        let patience = if self.restart_expected {
-            RESTART_RETURN_WITHIN
-        } else if self.session.is_some() {
-            CUSTOMER_RETURN_WITHIN
-        } else {
-            FIRST_LINK_WITHIN
+        let patience = match self.outlook {
+            Outlook::Restarts => RESTART_RETURN_WITHIN,
+            Outlook::Stays if self.session.is_some() => CUSTOMER_RETURN_WITHIN,
+            Outlook::Stays => FIRST_LINK_WITHIN,
         };
         let alone = self
             .link

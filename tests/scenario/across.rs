@@ -44,9 +44,9 @@ async fn joined_by(line: &mut Option<Line>) -> Joined {
     }
 }
 
-fn in_seconds(seconds: i64) -> Option<Stamp> {
+fn in_seconds(seconds: i64) -> Stamp {
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
-    Some(Stamp(i64::try_from(now).unwrap() + seconds * 1_000))
+    Stamp(i64::try_from(now).unwrap() + seconds * 1_000)
 }
 
 async fn announce(appliance: &Appliance, restart: Option<Stamp>) {
@@ -62,7 +62,7 @@ async fn sessions_chat_and_shells_go_on_within_two_seconds_of_an_update() {
     let at = joined.shell().await;
     // Only this very shell knows.
     joined.console.runs(at, "X=41; echo $((X * 2))", "82").await;
-    announce(&joined.appliance, in_seconds(15)).await;
+    announce(&joined.appliance, Some(in_seconds(15))).await;
     joined
         .customer
         .hears("The appliance restarts in 15 seconds for an update. Your session goes on by itself")
@@ -186,7 +186,7 @@ async fn is_on_record(joined: &mut Joined, at: (SessionId, ShellId), before: &Lo
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_comes_after_an_announcement_hears_it_too_and_it_can_be_taken_back() {
     let mut joined = Joined::new().await;
-    announce(&joined.appliance, in_seconds(60)).await;
+    announce(&joined.appliance, Some(in_seconds(60))).await;
     joined.customer.hears("for an update").await;
     let (there, of) = (&joined.appliance, &joined.representative);
     let second = there.representative("bea").await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::effect::{Effect, End, PromptEnd};
-use super::{Chat, Customer, Prompt, Session, Stage};
+use super::{Chat, Customer, Outlook, Prompt, Session, Stage};
 use crate::agent::log::Log;
 use crate::agent::shells::refusal;
 use crate::domain::entry::{Author, What};
@@ -197,7 +197,7 @@ impl Customer {
             return Err(LinkError::BadMessage { why });
         }
         session.token = token;
-        self.restart_expected = false;
+        self.outlook = Outlook::Stays;
         // The relay may have forgotten a permission, but it cannot have gained one.
         self.allowed.retain(|tool| allowed.contains(tool));
         if allowed.iter().any(|tool| !self.allowed.contains(tool)) {
@@ -208,11 +208,15 @@ impl Customer {
 
     /// Said again after every resume as long as it holds.
     fn restart_announced(&mut self, seconds: Option<u32>) {
-        if self.restart_expected || seconds.is_some() {
+        if self.expects_restart() || seconds.is_some() {
             let within = seconds.map(|seconds| Duration::from_secs(seconds.into()));
             self.effects.push_back(Effect::Restart(within));
         }
-        self.restart_expected = seconds.is_some();
+        self.outlook = if seconds.is_some() {
+            Outlook::Restarts
+        } else {
+            Outlook::Stays
+        };
     }
 
     /// The link carries the session: says what could not be said before.

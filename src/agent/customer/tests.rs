@@ -436,7 +436,7 @@ fn an_appliance_that_restarts_as_it_said_is_waited_for_longer() {
     assert_eq!(pair.effects, [told]);
     pair.cut();
     assert!(pair.customer.expects_restart());
-    pair.pass(RESTART_RETURN_WITHIN - Duration::from_secs(1));
+    pair.pass(CUSTOMER_RETURN_WITHIN * 3);
     assert!(pair.customer.wants_link());
     // Back: the next loss is an ordinary one, unless it says so again.
     pair.link_up();

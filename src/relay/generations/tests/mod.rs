@@ -10,7 +10,8 @@ use rusqlite::types::Value;
 
 use super::*;
 use crate::domain::token::Fingerprint;
-use crate::domain::{AccountId, PeerAddress, Token};
+use crate::domain::{AccountId, PeerAddress, ShellId, Token};
+use crate::store::open_shells::OpenShell;
 use crate::store::session_keys::SessionKeyRow;
 use crate::store::testing::{account, chat, new_account, read, session, write};
 use crate::store::{accounts, entries, session_keys, sessions, sign_ins, transcripts};
@@ -192,8 +193,16 @@ fn going_back_finds_all_that_was_acknowledged_in_a_file_that_nobody_touched() {
 
 #[test]
 fn whatever_table_is_added_somebody_has_thought_of_the_journal() {
-    // One-time link and remembered browsers are made anew; the last two are the journal's own.
-    let without = ["imported", "journal", "known_browsers", "settings"];
+    // One-time link and remembered browsers are made anew, news are read once more, and shells that
+    // run on are for the very next start; the others are the journal's own.
+    let without = [
+        "imported",
+        "journal",
+        "known_browsers",
+        "news",
+        "open_shells",
+        "settings",
+    ];
     let place = Place::with_version_1();
     let store = place.open(2, TRIAL).database;
     let tables: Vec<String> = read(&store, |c| {
@@ -206,6 +215,35 @@ fn whatever_table_is_added_somebody_has_thought_of_the_journal() {
     let unknown =
         |name: &&String| !without.contains(&name.as_str()) && !JOURNALED.contains(&name.as_str());
     assert_eq!(tables.iter().find(unknown), None);
+}
+
+#[test]
+fn a_shell_that_the_next_version_went_on_with_is_not_gone_on_with_by_the_one_before() {
+    let place = Place::with_version_1();
+    let mut old = place.open(1, GOOD).database;
+    let owner = read(&old, accounts::list)[0].id;
+    let row = session(9, owner, "Kim");
+    let open = OpenShell {
+        session: row.id,
+        shell: ShellId(1),
+        size: (80, 24),
+        input: (1, 2),
+        output: (3, 4),
+    };
+    write(&mut old, |tx| {
+        sessions::start(tx, &row)?;
+        open_shells::put(tx, &open)
+    })
+    .unwrap();
+    drop(old);
+    let noted = |store: &Database| {
+        read(store, |c| {
+            let count = "SELECT count(*) FROM open_shells";
+            Ok(c.query_row(count, [], |row| row.get::<_, u32>(0))?)
+        })
+    };
+    assert_eq!(noted(&place.open(2, TRIAL).database), 1);
+    assert_eq!(noted(&place.open(1, GOOD).database), 0);
 }
 
 #[test]
