@@ -69,6 +69,8 @@ pub enum Request {
         /// What the person at the console was told about it.
         accept: Accept,
     },
+    /// The update agent has changed what is in the slots. Answer: [`Reply::Done`].
+    LookAtSlots,
     /// Forget everything: accounts, keys, certificates, recordings, logs, network settings.
     /// Answer: [`Reply::Done`], then the machine restarts and wipes its disk.
     FactoryReset,
@@ -399,6 +401,7 @@ fn patience(request: &Request) -> Duration {
         | Request::Network
         | Request::SetNetwork { .. }
         | Request::PreviousVersion
+        | Request::LookAtSlots
         | Request::FactoryReset
         | Request::Reboot
         | Request::PowerOff

@@ -185,6 +185,13 @@ impl Others for Programs {
         }
     }
 
+    fn slots_changed(&self) {
+        // Pages show what was before until the next time.
+        if let Err(error) = self.supervisor.ask(&machine::Request::LookAtSlots) {
+            tracing::warn!(%error, "slots_not_looked_at");
+        }
+    }
+
     fn record(&self, happened: &Happened) -> bool {
         let happened = Box::new(happened.clone());
         let told = self.relay.ask(&Request::RecordUpdate { happened });

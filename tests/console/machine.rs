@@ -220,7 +220,7 @@ fn answer(request: &Request, told: &Told) -> Reply {
         | Request::FactoryReset
         | Request::Reboot
         | Request::PowerOff => Reply::Done,
-        Request::Lease { .. } => panic!("{request:?}"),
+        Request::Lease { .. } | Request::LookAtSlots => panic!("{request:?}"),
     }
 }
 

@@ -318,6 +318,8 @@ impl Others for Programs {
         self.no_backup.lock().unwrap().clone().map_or(Ok(()), Err)
     }
 
+    fn slots_changed(&self) {}
+
     fn record(&self, happened: &Happened) -> bool {
         self.told.send(happened.clone()).is_ok()
     }

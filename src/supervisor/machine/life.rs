@@ -383,6 +383,23 @@ impl Life<'_> {
         }
     }
 
+    /// What lies on the boot partition now.
+    fn look_at_slots(&mut self) -> Reply {
+        let looked = self
+            .places
+            .esp()
+            .mounted(Access::Read, |folder| Ok(esp::slots(folder)));
+        match looked {
+            Ok(slots) => {
+                self.facts.boot.slots = slots;
+                Reply::Done
+            }
+            Err(error) => Reply::Refused {
+                why: notice(&error.to_string()),
+            },
+        }
+    }
+
     // ---- questions ----
 
     fn answer(&mut self, Asked { request, answer }: Asked) {
@@ -412,6 +429,7 @@ impl Life<'_> {
                 let within = STICK_INSTALL_WITHIN + UPDATE_SILENCE_MAX;
                 return self.rest.sticks.take(answer, within, install);
             }
+            Request::LookAtSlots => self.look_at_slots(),
             Request::FactoryReset => self.factory_reset(),
             Request::Reboot => self.end(End::Power(Power::Restart)),
             Request::PowerOff => self.end(End::Power(Power::Off)),

@@ -49,6 +49,8 @@ pub trait Others {
     fn announce(&self, restart: Option<Stamp>) -> Result<(), String>;
     /// Backs the store up under this label.
     fn back_up(&self, label: &str) -> Result<(), String>;
+    /// The slots are not what they were.
+    fn slots_changed(&self);
     /// Puts something in the audit record. Returns whether it is there.
     fn record(&self, happened: &Happened) -> bool;
 }
@@ -176,6 +178,7 @@ impl Writer {
             let left = journal.attempt.is_none() && journal.newest() == Some(What::WentBack);
             if let Some(slot) = tried.filter(|_| left) {
                 self.machine.abandon(slot);
+                self.others.slots_changed();
             }
         }
         self.tell_audit(&mut journal)?;
@@ -253,6 +256,7 @@ impl Writer {
         self.let_go().await;
         self.machine.look_again();
         let incoming = Incoming::open(self.machine.place(slot), manifest).await?;
+        self.others.slots_changed();
         let chunks = incoming.missing().await?;
         self.incoming = Some(Coming {
             slot: Some(incoming),
@@ -334,6 +338,7 @@ impl Writer {
         self.record.keep_journal(&journal)?;
         slot.mark()?;
         self.machine.look_again();
+        self.others.slots_changed();
         self.tell_audit(&mut journal)
     }
 

@@ -36,16 +36,10 @@ impl Admin {
             ("password", PASSWORD),
             ("again", PASSWORD),
         ];
-        let deadline = Instant::now() + BOOT;
-        loop {
+        admin.until_known(machine, |admin| {
             admin.post(machine, "/login/setup", &fields);
-            admin.sign_in(machine);
-            if admin.status(machine)["error"] != "signed_out" {
-                return admin;
-            }
-            // A machine that is short of time starts its web side again.
-            assert!(Instant::now() < deadline, "cannot sign in");
-        }
+        });
+        admin
     }
 
     /// Of an appliance that another run has set up.
@@ -57,11 +51,23 @@ impl Admin {
 
     /// Signs in, also after a restart of the machine.
     pub fn sign_in(&self, machine: &Machine<'_>) {
-        self.post(
-            machine,
-            "/login",
-            &[("name", "admin"), ("password", PASSWORD), ("next", "")],
-        );
+        self.until_known(machine, |_| {});
+    }
+
+    /// Signs in, each time after `before`: an appliance that is short of time says that it is busy,
+    /// or starts its web side again.
+    fn until_known(&self, machine: &Machine<'_>, before: impl Fn(&Self)) {
+        let sign_in = [("name", "admin"), ("password", PASSWORD), ("next", "")];
+        let deadline = Instant::now() + BOOT;
+        loop {
+            before(self);
+            self.post(machine, "/login", &sign_in);
+            let status = self.status(machine);
+            if status.is_object() && status["error"] != "signed_out" {
+                return;
+            }
+            assert!(Instant::now() < deadline, "cannot sign in: {status}");
+        }
     }
 
     fn curl(&self, machine: &Machine<'_>, path: &str) -> Command {
