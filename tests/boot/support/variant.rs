@@ -41,8 +41,11 @@ impl Variant {
                     .arg(folder.path()));
             }
         }
-        change(folder.path());
+        let version = format!("{}.newer", image.release("version"));
         let sequence: u64 = image.release("sequence").parse().unwrap();
+        let sequence = (sequence + newer).to_string();
+        call(&target, &version, &sequence);
+        change(folder.path());
         let script = "source scripts/lib.sh; source scripts/steps.sh; source scripts/image.sh; \
                       output=$1; image_root \"$1/target\" && board/common/post-image.sh \"$1\"";
         let mut compose = Command::new("bash");
@@ -50,13 +53,10 @@ impl Variant {
             .current_dir(top())
             .args(["-euc", script, "compose"])
             .arg(folder.path())
-            .env(
-                "JUMPGATE_VERSION",
-                format!("{}.newer", image.release("version")),
-            )
+            .env("JUMPGATE_VERSION", &version)
             .env("JUMPGATE_COMMIT", image.release("commit"))
             .env("JUMPGATE_BUILT", image.release("built"))
-            .env("JUMPGATE_SEQUENCE", (sequence + newer).to_string())
+            .env("JUMPGATE_SEQUENCE", &sequence)
             .env("JUMPGATE_EPOCH", image.release("epoch"))
             .env("JUMPGATE_SCHEMA", image.release("schema"))
             .env("JUMPGATE_PROFILE", image.release("profile"))
@@ -65,11 +65,7 @@ impl Variant {
             .env("JUMPGATE_KEYS", Image::keys());
         run(&mut compose);
         fs::remove_file(folder.path().join("installer.img")).unwrap();
-        let version = format!("{}.newer", image.release("version"));
-        let facts = [
-            ("version", version.clone()),
-            ("sequence", (sequence + newer).to_string()),
-        ];
+        let facts = [("version", version.clone()), ("sequence", sequence)];
         let same = ["built", "epoch", "channel", "profile", "schema"];
         let same = same.map(|key| (key, image.release(key)));
         let lines = facts.into_iter().chain(same);
@@ -118,4 +114,16 @@ impl Variant {
     pub fn slot(&self) -> PathBuf {
         self.folder.path().join("slot")
     }
+}
+
+/// Has the root in `target` say of itself that it is this version.
+fn call(target: &Path, version: &str, sequence: &str) {
+    let file = target.join("etc/jumpgate/release");
+    let text = fs::read_to_string(&file).unwrap();
+    let lines = text.lines().map(|line| match line.split_once('=') {
+        Some(("version", _)) => format!("version={version}\n"),
+        Some(("sequence", _)) => format!("sequence={sequence}\n"),
+        _ => format!("{line}\n"),
+    });
+    fs::write(file, lines.collect::<String>()).unwrap();
 }
