@@ -20,7 +20,7 @@ pub mod update_client;
 pub mod wire;
 
 /// What [`Reply::Status`] carries, for those who ask without counting themselves.
-pub use crate::metrics::Snapshot;
+pub use crate::metrics::{Sessions, Snapshot};
 pub use client::Client;
 pub use machine::MachineClient;
 pub use reply::Reply;

@@ -70,6 +70,13 @@ pub struct Sessions {
     pub running: u64,
 }
 
+impl Sessions {
+    /// All of them, whatever the peer says that there are of each.
+    pub fn open(self) -> u64 {
+        self.waiting.saturating_add(self.running)
+    }
+}
+
 /// Session keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keys {

@@ -6,12 +6,12 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::Duration;
 
-use super::world::{Answer, News, Order, Sessions, Silence};
+use super::world::{Answer, News, Order, Silence};
 use crate::config::Paths;
 use crate::config::paths::DOING;
 use crate::control::machine::{self, MachineClient};
 use crate::control::wire::WireError;
-use crate::control::{Client, Reply, Request, UpdateClient, update};
+use crate::control::{Client, Reply, Request, Sessions, UpdateClient, update};
 use crate::domain::limits::NOTICE_BYTES_MAX;
 
 /// News are asked for this often: an address should show while somebody still looks at the plug.
@@ -47,10 +47,7 @@ fn facts(paths: &Paths) -> News {
 
 fn sessions(paths: &Paths) -> Option<Sessions> {
     match Client::new(&paths.control_socket()).ask(&Request::Status) {
-        Ok(Reply::Status(snapshot)) => Some(Sessions {
-            running: snapshot.sessions.running,
-            waiting: snapshot.sessions.waiting,
-        }),
+        Ok(Reply::Status(snapshot)) => Some(snapshot.sessions),
         Ok(_) | Err(_) => None,
     }
 }

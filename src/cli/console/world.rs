@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::control::machine::{self, Facts, Slot, SlotFacts, State, System};
 use crate::control::update;
-use crate::control::{Reply, machine::Site};
+use crate::control::{Reply, Sessions, machine::Site};
 use crate::domain::{AccountName, Moment, Now, Secret};
 
 /// Something to be asked of somebody else; one at a time.
@@ -50,15 +50,6 @@ pub(super) enum Silence {
     TooLate,
     /// Something else.
     Other(String),
-}
-
-/// Support sessions that are not over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sessions {
-    /// A representative has them.
-    pub(super) running: u64,
-    /// Nobody has them yet.
-    pub(super) waiting: u64,
 }
 
 /// What is heard without being ordered, again and again.

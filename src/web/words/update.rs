@@ -124,7 +124,7 @@ pub(crate) fn restart(at: Option<Stamp>, shown: impl Fn(Stamp) -> format::When) 
 
 /// Who is in the way of a restart; nothing if nobody is.
 pub(crate) fn sessions(sessions: &Sessions) -> Option<String> {
-    let open = sessions.running + sessions.waiting;
+    let open = sessions.open();
     if open == 0 {
         return None;
     }

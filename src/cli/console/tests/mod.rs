@@ -10,7 +10,8 @@ use std::time::Duration;
 use super::key::{Key, Keys};
 use super::screen::Screen;
 use super::state::{Console, Event};
-use super::world::{Answer, News, Order, Sessions, Silence};
+use super::world::{Answer, News, Order, Silence};
+use crate::control::Sessions;
 use crate::control::machine::{
     Backend, Boot, Bundle, BundleFile, Channel, Clock, ClockSource, Facts, Hardware, Health, Image,
     Interface, NetworkFacts, Reply, Request, Site, Slot, SlotFacts, State, Storage, System, notice,

@@ -6,6 +6,7 @@ use super::super::world::World;
 use super::machine::{slot_lines, time};
 use super::{duration, plural, sentence, size, stopped};
 use crate::cli::update::{figures, past, window_words};
+use crate::control::Sessions;
 use crate::control::stick::{StickUpdate, Sticks, Worth};
 use crate::control::update::{
     Accept, Happened, Offer, Phase, Status, Verdict, Version, What, When,
@@ -338,10 +339,7 @@ pub(in super::super) fn when(version: &Version, world: &World) -> Vec<String> {
 
 /// Who is in the way of a restart.
 fn interrupted(world: &World) -> String {
-    let open = world
-        .sessions
-        .map(|sessions| sessions.running + sessions.waiting);
-    let who = match open {
+    let who = match world.sessions.map(Sessions::open) {
         Some(0) => return "No support session is open now.".to_owned(),
         Some(open) => plural(open, "support session is", "support sessions are"),
         None => "Support sessions may be".to_owned(),
