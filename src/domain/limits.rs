@@ -469,6 +469,8 @@ pub const DISK_WORDS_MAX: usize = 40;
 
 /// What is checked, written and read back in one piece.
 pub const CHUNK_BYTES: usize = 1 << 20;
+/// Chunks of a new version that are being written at once: one alone leaves the disk waiting for us.
+pub const UPDATE_WRITES_MAX: usize = 4;
 /// A manifest: 64 digits for each chunk of the largest payload, and the notes.
 pub const MANIFEST_BYTES_MAX: usize = 128 * 1_024;
 /// What is new in a version, as people read it.

@@ -35,10 +35,12 @@ pub enum WireError {
     #[error("between the agent's processes: {0}")]
     Io(#[from] io::Error),
     /// Nothing was allocated for it.
-    #[error("a frame of {bytes} bytes, {AGENT_FRAME_BYTES_MAX} are allowed")]
+    #[error("a frame of {bytes} bytes, {most} are allowed")]
     TooLong {
         /// Announced.
         bytes: usize,
+        /// What there is room for.
+        most: usize,
     },
     /// Neither message nor bytes, or not the one expected.
     #[error("a frame of kind {found} out of turn")]
@@ -58,7 +60,7 @@ pub enum WireError {
 pub fn header(kind: Kind, bytes: usize) -> Result<[u8; HEADER_BYTES], WireError> {
     let length = u32::try_from(bytes).ok();
     let length = length.filter(|_| bytes <= AGENT_FRAME_BYTES_MAX);
-    let length = length.ok_or(WireError::TooLong { bytes })?.to_be_bytes();
+    let length = length.ok_or(too_long(bytes))?.to_be_bytes();
     let kind = match kind {
         Kind::Message => 0,
         Kind::Bytes => 1,
@@ -66,12 +68,17 @@ pub fn header(kind: Kind, bytes: usize) -> Result<[u8; HEADER_BYTES], WireError>
     Ok([length[0], length[1], length[2], length[3], kind])
 }
 
+fn too_long(bytes: usize) -> WireError {
+    let most = AGENT_FRAME_BYTES_MAX;
+    WireError::TooLong { bytes, most }
+}
+
 /// What a header announces.
 pub fn announced(header: [u8; HEADER_BYTES]) -> Result<(Kind, usize), WireError> {
     let [a, b, c, d, kind] = header;
     let bytes = u32::from_be_bytes([a, b, c, d]) as usize;
     if bytes > AGENT_FRAME_BYTES_MAX {
-        return Err(WireError::TooLong { bytes });
+        return Err(too_long(bytes));
     }
     match kind {
         0 => Ok((Kind::Message, bytes)),

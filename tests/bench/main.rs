@@ -46,7 +46,7 @@ mod vendor;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 use row::Row;
 
@@ -63,12 +63,37 @@ struct Arguments {
     /// Only the firmware image: how it is made, how it boots
     #[arg(long)]
     image: bool,
+    /// Only this part
+    #[arg(long, value_name = "PART", conflicts_with = "image")]
+    only: Option<Part>,
     /// Be the update agent of the appliance in this folder
     #[arg(long, value_name = "DIR", hide = true)]
     agent: Option<PathBuf>,
     /// Where the programs are; beside this one's folder unless given
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
+}
+
+/// What is measured of the programs.
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+enum Part {
+    Start,
+    Chat,
+    Terminal,
+    Download,
+    Update,
+}
+
+impl Part {
+    async fn measure(self, bench: &Bench) -> Vec<Row> {
+        match self {
+            Self::Start => start::measure(bench).await,
+            Self::Chat => chat::measure(bench).await,
+            Self::Terminal => terminal::measure(bench).await,
+            Self::Download => download::measure(bench).await,
+            Self::Update => update::measure(bench),
+        }
+    }
 }
 
 /// What every measurement is given.
@@ -107,11 +132,11 @@ async fn main() -> ExitCode {
     if arguments.image {
         rows.extend(image::measure(&bench));
     } else {
-        rows.extend(start::measure(&bench).await);
-        rows.extend(chat::measure(&bench).await);
-        rows.extend(terminal::measure(&bench).await);
-        rows.extend(download::measure(&bench).await);
-        rows.extend(update::measure(&bench));
+        for part in Part::value_variants() {
+            if arguments.only.is_none_or(|only| only == *part) {
+                rows.extend(part.measure(&bench).await);
+            }
+        }
     }
     print!("{}", row::table(&rows));
     if let Some(path) = arguments.json {

@@ -1,26 +1,36 @@
 //! The update agent: its write phase against a plain write of the same bytes, and its memory.
 //!
-//! Both write into files that are there already, on the disk that this program lies on, one after the
-//! other in one run. The write phase is everything from the first chunk that is taken apart to the
-//! disk's word that it has all of them: two sockets, SHA-256 of every chunk, `tokio-uring`, fsync. What
-//! is read back and compared afterwards is measured apart.
+//! An installation verifies, writes, and reads back and compares. The write phase is the writer's:
+//! from the first chunk that is handed to it to the disk's word that it has all of them. It gets them
+//! as `verify` would send them, over the same socket, and is held against a plain write and fsync of
+//! the same bytes, into a file on the same disk that is there already, one after the other in one run.
+//!
+//! The whole agent is measured beside it, in a process of its own: its memory, and what the phases
+//! take together when SHA-256 of every chunk comes before the chunk's writing.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use jumpgate::control::UpdateClient;
-use jumpgate::control::update::{Accept, Phase, Reply, Request, Who};
+use jumpgate::control::update::{Accept, Happened, Phase, Reply, Request, Who};
 use jumpgate::control::wire;
+use jumpgate::domain::Stamp;
+use jumpgate::domain::limits::CHUNK_BYTES;
+use jumpgate::update::bundle::{HEADER_BYTES, Header, Metadata};
+use jumpgate::update::manifest::{Chunk, Manifest};
+use jumpgate::update::verify::link::Link;
+use jumpgate::update::wire::Order;
 
 use super::Bench;
-use super::appliance::{Programs, lay_out, serve};
+use super::appliance::{Programs, hands, lay_out, serve};
 use super::row::Row;
 use super::vendor::{Vendor, Version, payload_at};
 
@@ -29,16 +39,13 @@ const BLOCKS: u64 = 40_960;
 /// Of a slot.
 const PARTITION: usize = 256 << 20;
 const ROOT: &str = "root.json";
+/// Two appliances.
+const WHOLE: &str = "whole";
+const WRITER: &str = "writer";
 
 /// Half of the pair: the agent in a process of its own. Ends with the bench.
 pub fn be_the_agent(folder: &Path) {
-    let (told, _heard) = mpsc::channel();
-    let (announce, _announced) = mpsc::channel();
-    let programs = Programs {
-        told,
-        announce,
-        no_backup: Arc::default(),
-    };
+    let (programs, _ends) = programs();
     let _head = serve(folder, fs::read(folder.join(ROOT)).unwrap(), programs);
     println!("ready");
     let _ = std::io::stdin().read(&mut [0]);
@@ -47,12 +54,17 @@ pub fn be_the_agent(folder: &Path) {
 pub fn measure(bench: &Bench) -> Vec<Row> {
     let own = std::env::current_exe().unwrap();
     let folder = tempfile::tempdir_in(own.parent().unwrap()).unwrap();
+    let place = |name: &str| folder.path().join(name);
     let vendor = Vendor::new();
-    lay_out(folder.path(), PARTITION);
-    fs::write(folder.path().join("plain"), vec![0; PARTITION]).unwrap();
-    fs::write(folder.path().join(ROOT), vendor.first_root()).unwrap();
-    let mut agent = Agent::start(folder.path());
-    let (mut plain, mut ours, mut read_back) = (Vec::new(), Vec::new(), Vec::new());
+    for appliance in [WHOLE, WRITER] {
+        lay_out(&place(appliance), PARTITION);
+    }
+    fs::write(place("plain"), vec![0; PARTITION]).unwrap();
+    fs::write(place(WHOLE).join(ROOT), vendor.first_root()).unwrap();
+    let mut agent = Agent::start(&place(WHOLE));
+    let (programs, _ends) = programs();
+    let writer = Link::new(hands(&place(WRITER), programs));
+    let (mut plain, mut ours, mut whole, mut read_back) = (vec![], vec![], vec![], vec![]);
     for round in 0..bench.rounds(8) {
         let number = u32::try_from(round).unwrap();
         let version = Version {
@@ -61,29 +73,36 @@ pub fn measure(bench: &Bench) -> Vec<Row> {
         };
         let file = vendor.make(&version);
         let boot = format!("{number:08}-1111-1111-1111-111111111111");
-        // The version of the round before was never started.
-        fs::write(folder.path().join("boot"), boot).unwrap();
-        let payload = &file[payload_at(&file)..];
+        for appliance in [WHOLE, WRITER] {
+            // The version of the round before was never started.
+            fs::write(place(appliance).join("boot"), &boot).unwrap();
+        }
+        // Whoever comes second finds the disk as the first one left it.
         if round % 2 == 0 {
-            plain.push(write_plainly(folder.path(), payload));
+            plain.push(write_plainly(&place("plain"), &file));
+            ours.push(hand_over(&writer, &file));
+        } else {
+            ours.push(hand_over(&writer, &file));
+            plain.push(write_plainly(&place("plain"), &file));
         }
         let phases = agent.install(&file);
-        ours.push(phases.write);
+        whole.push(phases.write);
         read_back.push(phases.read_back);
-        if round % 2 == 1 {
-            plain.push(write_plainly(folder.path(), payload));
-        }
         fs::remove_dir_all(vendor.repository()).unwrap();
     }
-    let [plain, ours, read_back] = [plain, ours, read_back].map(median);
+    // Round by round: the machine's neighbours come and go.
+    let ratios = ours.iter().zip(&plain).map(|(ours, plain)| ours / plain);
+    let ratio = median(ratios.collect());
+    let [plain, ours, whole, read_back] = [plain, ours, whole, read_back].map(median);
     eprintln!(
-        "plain write and fsync {plain:.2} s, the agent's {ours:.2} s, read back and compared {read_back:.2} s"
+        "plain write and fsync {plain:.2} s, the writer's {ours:.2} s, with SHA-256 of every chunk \
+         and an upload's socket before it {whole:.2} s, read back and compared {read_back:.2} s"
     );
     vec![
         Row::below(
             "update: write phase, times a plain write and fsync",
             "x",
-            ours / plain,
+            ratio,
             1.25,
         ),
         Row::below(
@@ -100,15 +119,60 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-fn write_plainly(folder: &Path, payload: &[u8]) -> f64 {
-    let file = OpenOptions::new().write(true).open(folder.join("plain"));
-    let mut file: File = file.unwrap();
+/// Seconds.
+fn write_plainly(path: &Path, file: &[u8]) -> f64 {
+    let mut plain: File = OpenOptions::new().write(true).open(path).unwrap();
     let began = Instant::now();
-    for piece in payload.chunks(1 << 20) {
-        file.write_all(piece).unwrap();
+    for piece in file[payload_at(file)..].chunks(CHUNK_BYTES) {
+        plain.write_all(piece).unwrap();
     }
-    file.sync_data().unwrap();
+    plain.sync_data().unwrap();
     began.elapsed().as_secs_f64()
+}
+
+/// Is `verify` to the writer, with everything verified. Seconds.
+fn hand_over(writer: &Link, file: &[u8]) -> f64 {
+    let (manifest, payload) = (manifest_of(file), &file[payload_at(file)..]);
+    let mut writer = writer.take();
+    let begin = Order::Begin {
+        who: Who::default(),
+        keys: heapless::Vec::new(),
+    };
+    let chunks: Vec<Chunk> = Manifest::decode(&manifest).unwrap().chunks().collect();
+    let missing = writer.begin(&begin, &manifest).unwrap();
+    assert_eq!(missing.len(), chunks.len());
+    let began = Instant::now();
+    for (number, chunk) in (0..).zip(chunks) {
+        let at = usize::try_from(chunk.at).unwrap();
+        let bytes = &payload[at..at + chunk.bytes];
+        writer.chunk(number, bytes).unwrap();
+    }
+    let mut written = None;
+    writer
+        .finish(|_| {
+            written.get_or_insert_with(|| began.elapsed());
+        })
+        .unwrap();
+    written.unwrap().as_secs_f64()
+}
+
+fn manifest_of(file: &[u8]) -> Vec<u8> {
+    let (header, rest) = file.split_first_chunk().unwrap();
+    let header = Header::decode(*header).unwrap();
+    let metadata = Metadata::decode(header, &rest[..payload_at(file) - HEADER_BYTES]).unwrap();
+    metadata.file("manifest.json").unwrap().to_vec()
+}
+
+/// As long as the ends are kept, everything is on record as soon as it is told.
+fn programs() -> (Programs, (Receiver<Happened>, Receiver<Option<Stamp>>)) {
+    let (told, heard) = mpsc::channel();
+    let (announce, announced) = mpsc::channel();
+    let programs = Programs {
+        told,
+        announce,
+        no_backup: Arc::default(),
+    };
+    (programs, (heard, announced))
 }
 
 /// Seconds.

@@ -260,8 +260,8 @@ pub fn lay_out(folder: &Path, bytes: usize) {
     write_facts(folder, System::A, Health::Good);
 }
 
-/// Starts the agent of an appliance that was laid out in `folder`.
-pub fn serve(folder: &Path, root: Vec<u8>, programs: Programs) -> Arc<Head> {
+/// Starts the hands of an appliance that was laid out in `folder`. Returns the head's end.
+pub fn hands(folder: &Path, programs: Programs) -> UnixStream {
     let place = |name: &str| folder.join(name);
     let machine = Machine {
         facts: place("machine.json"),
@@ -286,7 +286,13 @@ pub fn serve(folder: &Path, root: Vec<u8>, programs: Programs) -> Arc<Head> {
             writer.serve(&socket).await
         })
     });
-    let listener = UnixListener::bind(place("update.sock")).unwrap();
+    head
+}
+
+/// Starts the agent of an appliance that was laid out in `folder`.
+pub fn serve(folder: &Path, root: Vec<u8>, programs: Programs) -> Arc<Head> {
+    let head = hands(folder, programs);
+    let listener = UnixListener::bind(folder.join("update.sock")).unwrap();
     let origin = Origin { root, source: None };
     let head = Arc::new(Head::new(Link::new(head), origin));
     let serving = head.clone();

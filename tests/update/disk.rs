@@ -136,9 +136,13 @@ fn read_back_after(appliance: &Appliance, file: &[u8], damage: &str) -> SlotErro
             .unwrap();
         for (number, chunk) in (0..).zip(manifest.chunks()) {
             let at = usize::try_from(chunk.at).unwrap();
-            let bytes = payload[at..at + chunk.bytes].to_vec();
-            incoming.put(number, bytes).await.unwrap();
+            let mut buffer = incoming.buffer();
+            buffer.resize(chunk.bytes).unwrap();
+            let bytes = &payload[at..at + chunk.bytes];
+            buffer.bytes_mut().copy_from_slice(bytes);
+            incoming.put(number, buffer).await.unwrap();
         }
+        incoming.settle().await.unwrap();
         let partition = File::options()
             .write(true)
             .open(appliance.partition(System::B));

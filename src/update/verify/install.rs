@@ -39,18 +39,19 @@ pub enum InstallError {
 
 /// Where the payload comes from.
 pub trait Payload {
-    /// The bytes of `chunk`; they are asked for in order. What is not `wanted` may be skipped.
-    fn chunk(&mut self, chunk: &Chunk, wanted: bool) -> io::Result<Option<Vec<u8>>>;
+    /// Fills `into` with the bytes of `chunk`; they are asked for in order. What is not `wanted` may
+    /// be skipped. Returns whether they are there.
+    fn chunk(&mut self, chunk: &Chunk, wanted: bool, into: &mut Vec<u8>) -> io::Result<bool>;
 }
 
 /// A payload that comes byte after byte and cannot be asked for a part.
 pub struct Stream<R>(pub R);
 
 impl<R: Read> Payload for Stream<R> {
-    fn chunk(&mut self, chunk: &Chunk, wanted: bool) -> io::Result<Option<Vec<u8>>> {
-        let mut bytes = vec![0; chunk.bytes];
-        self.0.read_exact(&mut bytes)?;
-        Ok(wanted.then_some(bytes))
+    fn chunk(&mut self, chunk: &Chunk, wanted: bool, into: &mut Vec<u8>) -> io::Result<bool> {
+        into.resize(chunk.bytes, 0);
+        self.0.read_exact(into)?;
+        Ok(wanted)
     }
 }
 
@@ -97,6 +98,8 @@ fn transfer(
     let of = judged.manifest.payload_bytes();
     let began = Instant::now();
     let mut missing = missing.iter().peekable();
+    // The same for all of them: memory that was never touched is slow.
+    let mut bytes = Vec::new();
     for (number, chunk) in (0..).zip(judged.manifest.chunks()) {
         let wanted = missing.next_if(|wanted| **wanted == number).is_some();
         let broke_off = |error| InstallError::BrokeOff {
@@ -104,7 +107,10 @@ fn transfer(
             of,
             error,
         };
-        if let Some(bytes) = payload.chunk(&chunk, wanted).map_err(broke_off)? {
+        if payload
+            .chunk(&chunk, wanted, &mut bytes)
+            .map_err(broke_off)?
+        {
             if !chunk.is(&bytes) {
                 return Err(InstallError::Damaged { at: chunk.at });
             }

@@ -281,13 +281,16 @@ impl RemotePayload<'_> {
 }
 
 impl Payload for RemotePayload<'_> {
-    fn chunk(&mut self, chunk: &Chunk, wanted: bool) -> io::Result<Option<Vec<u8>>> {
+    fn chunk(&mut self, chunk: &Chunk, wanted: bool, into: &mut Vec<u8>) -> io::Result<bool> {
         if !wanted {
-            return Ok(None);
+            return Ok(false);
         }
         loop {
             match self.read(chunk) {
-                Ok(bytes) => return Ok(Some(bytes)),
+                Ok(bytes) => {
+                    *into = bytes;
+                    return Ok(true);
+                }
                 Err(error) if !error.passes() || self.tries == UPDATE_FETCH_TRIES_MAX => {
                     return Err(io::Error::other(error));
                 }

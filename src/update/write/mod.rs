@@ -12,8 +12,10 @@
 //!
 //! Start at [`serve`].
 
+mod buffer;
 pub mod facts;
 pub mod kept;
+mod partition;
 pub mod record;
 pub mod serve;
 pub mod slot;

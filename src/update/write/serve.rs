@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use tokio::task::JoinHandle;
+use tokio_uring::buf::BoundedBuf as _;
 use tokio_uring::net::UnixStream;
 
+use super::buffer::Buffer;
 use super::facts::{Known, Machine, UnknownMachine};
 use super::kept::KeptError;
 use super::record::{Attempt, Journal, Record, Step, settle};
@@ -63,10 +64,10 @@ pub struct Writer {
     incoming: Option<Coming>,
 }
 
-/// A version that comes in. The chunk before is still being written when the next one is read.
+/// A version that comes in.
 struct Coming {
-    slot: Option<Incoming>,
-    writing: Option<JoinHandle<(Incoming, Result<(), SlotError>)>>,
+    slot: Incoming,
+    /// What went wrong first. Nothing is written any more.
     trouble: Option<SlotError>,
 }
 
@@ -85,8 +86,10 @@ impl Writer {
     pub async fn serve(&mut self, socket: &UnixStream) -> Result<(), WireError> {
         while let Some(order) = receive(socket).await? {
             if let Order::Chunk { number } = order {
-                let bytes = receive_bytes(socket).await?;
-                self.chunk(number, bytes).await;
+                let coming = self.incoming.as_mut();
+                let mut buffer = coming.map_or_else(Buffer::new, |coming| coming.slot.buffer());
+                receive_chunk(socket, &mut buffer).await?;
+                self.chunk(number, buffer).await;
                 continue;
             }
             let answer = match self.follow(order, socket).await? {
@@ -259,8 +262,7 @@ impl Writer {
         self.others.slots_changed();
         let chunks = incoming.missing().await?;
         self.incoming = Some(Coming {
-            slot: Some(incoming),
-            writing: None,
+            slot: incoming,
             trouble: None,
         });
         Ok(Answer::Missing { chunks })
@@ -277,25 +279,20 @@ impl Writer {
     }
 
     /// Writes a chunk while the next one is on its way. What goes wrong is told by the next answer.
-    async fn chunk(&mut self, number: u32, bytes: Vec<u8>) {
+    async fn chunk(&mut self, number: u32, buffer: Buffer) {
         let Some(coming) = &mut self.incoming else {
             return;
         };
-        coming.settle().await;
-        if coming.trouble.is_some() {
-            return;
+        if coming.trouble.is_none() {
+            coming.trouble = coming.slot.put(number, buffer).await.err();
         }
-        let mut slot = coming.slot.take().expect("nothing is being written");
-        coming.writing = Some(tokio_uring::spawn(async move {
-            let done = slot.put(number, bytes).await;
-            (slot, done)
-        }));
     }
 
     /// Of what came in so far. Nothing is being written any more afterwards.
     async fn let_go(&mut self) {
         if let Some(mut coming) = self.incoming.take() {
-            coming.settle().await;
+            // Whatever came of it: it is not wanted any more.
+            let _ = coming.slot.settle().await;
         }
     }
 
@@ -307,11 +304,11 @@ impl Writer {
             let why = "No version is on its way.".into();
             return Ok(Err(WriteError::NotNow(why)));
         };
-        coming.settle().await;
-        if let Some(trouble) = coming.trouble {
+        let settled = coming.slot.settle().await;
+        if let Some(trouble) = coming.trouble.or(settled.err()) {
             return Ok(Err(trouble.into()));
         }
-        let slot = coming.slot.expect("nothing is being written");
+        let mut slot = coming.slot;
         let journal = match self.record.journal() {
             Ok(journal) => journal,
             Err(error) => return Ok(Err(error.into())),
@@ -363,17 +360,6 @@ impl Writer {
     }
 }
 
-impl Coming {
-    /// Waits for what is being written.
-    async fn settle(&mut self) {
-        if let Some(writing) = self.writing.take() {
-            let (slot, done) = writing.await.expect("writing does not panic");
-            self.slot = Some(slot);
-            self.trouble = self.trouble.take().or(done.err());
-        }
-    }
-}
-
 /// Where the version on its way stands.
 fn phase(journal: &Journal, known: &Known) -> Phase {
     let Some(attempt) = &journal.attempt else {
@@ -397,42 +383,62 @@ fn happened(attempt: &Attempt, what: What, why: Option<&str>) -> Happened {
     attempt.happened(what, why.map(notice), now())
 }
 
+/// The next `bytes`. `None` if the other side closed before the first.
 async fn read_exact(socket: &UnixStream, bytes: usize) -> Result<Option<Vec<u8>>, WireError> {
     let mut read = Vec::with_capacity(bytes);
     while read.len() < bytes {
-        let rest = Vec::with_capacity(bytes - read.len());
-        let (done, part) = socket.read(rest).await;
+        let from = read.len();
+        let (done, rest) = socket.read(read.slice(from..bytes)).await;
+        read = rest.into_inner();
         if done? == 0 {
             if read.is_empty() {
                 return Ok(None);
             }
-            return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
-        }
-        if read.is_empty() {
-            read = part;
-            read.reserve_exact(bytes - read.len());
-        } else {
-            read.extend(part);
+            return Err(ended());
         }
     }
     Ok(Some(read))
 }
 
-async fn frame(socket: &UnixStream, expected: Kind) -> Result<Option<Vec<u8>>, WireError> {
+/// How long the next frame is. `None` if the other side closed.
+async fn announced(socket: &UnixStream, expected: Kind) -> Result<Option<usize>, WireError> {
     let Some(header) = read_exact(socket, wire::HEADER_BYTES).await? else {
         return Ok(None);
     };
-    let header = header.try_into().expect("as many as were asked for");
+    let header = header[..].try_into().expect("as many as were asked for");
     let (kind, bytes) = wire::announced(header)?;
-    if kind != expected {
-        return Err(WireError::OutOfTurn);
+    if kind == expected {
+        Ok(Some(bytes))
+    } else {
+        Err(WireError::OutOfTurn)
     }
-    if bytes == 0 {
-        return Ok(Some(Vec::new()));
-    }
+}
+
+async fn frame(socket: &UnixStream, expected: Kind) -> Result<Option<Vec<u8>>, WireError> {
+    let Some(bytes) = announced(socket, expected).await? else {
+        return Ok(None);
+    };
     let body = read_exact(socket, bytes).await?;
-    let closed = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
-    Ok(Some(body.ok_or_else(closed)?))
+    Ok(Some(body.ok_or_else(ended)?))
+}
+
+async fn receive_chunk(socket: &UnixStream, buffer: &mut Buffer) -> Result<(), WireError> {
+    let bytes = announced(socket, Kind::Bytes).await?.ok_or_else(ended)?;
+    let resized = buffer.resize(bytes);
+    resized.map_err(|most| WireError::TooLong { bytes, most })?;
+    let mut read = 0;
+    while read < bytes {
+        let done = buffer.lend(read, async |into| socket.read(into).await);
+        match done.await? {
+            0 => return Err(ended()),
+            count => read += count,
+        }
+    }
+    Ok(())
+}
+
+fn ended() -> WireError {
+    std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()
 }
 
 async fn receive(socket: &UnixStream) -> Result<Option<Order>, WireError> {

@@ -11,8 +11,10 @@ use std::io;
 use std::path::PathBuf;
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
-use tokio_uring::fs::{File, OpenOptions};
+use tokio_uring::fs::File;
 
+use super::buffer::Buffer;
+use super::partition::Partition;
 use crate::boot::{Description, System};
 use crate::domain::limits::CHUNK_BYTES;
 use crate::domain::sizing::Profile;
@@ -87,6 +89,7 @@ pub struct Incoming {
     manifest: Manifest,
     chunks: Vec<Chunk>,
     root: File,
+    to_root: Partition,
     /// What makes the slot startable: small, and written last.
     description: [Vec<u8>; 2],
 }
@@ -95,12 +98,10 @@ impl Incoming {
     /// Takes the slot out of what can be started and opens it for `manifest`.
     pub async fn open(places: Places, manifest: Manifest) -> Result<Self, SlotError> {
         let disk = |what| move |error| SlotError::Disk { what, error };
-        let root = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&places.root)
-            .await
-            .map_err(disk("when it was opened"))?;
+        let root = File::open(&places.root).await;
+        let root = root.map_err(disk("when it was opened"))?;
+        let to_root = Partition::open(&places.root).await;
+        let to_root = to_root.map_err(disk("when it was opened"))?;
         let needs = manifest.file(Name::Root).bytes;
         let has = size(&places.root).map_err(disk("when it was measured"))?;
         if needs > has {
@@ -115,6 +116,7 @@ impl Incoming {
             places,
             manifest,
             root,
+            to_root,
         })
     }
 
@@ -170,54 +172,65 @@ impl Incoming {
         })
     }
 
-    /// Writes the chunk of this number; `bytes` are known to be its own.
-    pub async fn put(&mut self, number: u32, bytes: Vec<u8>) -> Result<(), SlotError> {
+    /// To receive the next chunk in.
+    pub fn buffer(&mut self) -> Buffer {
+        self.to_root.buffer()
+    }
+
+    /// Writes the chunk of this number; what is in `buffer` is known to be its own. It may fail for a
+    /// chunk before.
+    pub async fn put(&mut self, number: u32, buffer: Buffer) -> Result<(), SlotError> {
         let most = self.chunks.len();
         let chunk = usize::try_from(number)
             .ok()
             .and_then(|at| self.chunks.get(at));
-        let chunk = chunk.filter(|chunk| chunk.bytes == bytes.len());
+        let chunk = chunk.filter(|chunk| chunk.bytes == buffer.len());
         let chunk = *chunk.ok_or(SlotError::Chunk { number, most })?;
         match chunk.file {
             Name::Root => {
-                let (done, _) = self.root.write_all_at(bytes, chunk.within).await;
-                done.map_err(|error| SlotError::Disk {
-                    what: "when it was written",
-                    error,
-                })
+                let done = self.to_root.write(buffer, chunk.within).await;
+                done.map_err(not_written)
             }
             Name::DescriptionSignature => {
-                self.description[0] = bytes;
+                self.description[0] = buffer.bytes().to_vec();
                 Ok(())
             }
             Name::Description => {
-                self.description[1] = bytes;
+                self.description[1] = buffer.bytes().to_vec();
                 Ok(())
             }
             Name::Initramfs | Name::InitramfsSignature | Name::Kernel | Name::KernelSignature => {
                 Ok(self.places.esp.mounted(Access::Write, |folder| {
                     let name = chunk.file.text();
-                    esp::trial::put(folder, self.places.system, name, chunk.within, &bytes)
+                    esp::trial::put(
+                        folder,
+                        self.places.system,
+                        name,
+                        chunk.within,
+                        buffer.bytes(),
+                    )
                 })?)
             }
         }
     }
 
+    /// Afterwards nothing is being written any more.
+    pub async fn settle(&mut self) -> Result<(), SlotError> {
+        self.to_root.settle().await.map_err(not_written)
+    }
+
     /// Brings everything to the disk and reads it back. `tell` hears how many bytes are compared.
     /// Nothing of it is started before [`Incoming::mark`].
     pub async fn finish(
-        &self,
+        &mut self,
         security_epoch: u32,
         mut tell: impl AsyncFnMut(u64),
     ) -> Result<(), SlotError> {
         self.check_description(security_epoch)?;
-        self.root
-            .sync_data()
-            .await
-            .map_err(|error| SlotError::Disk {
-                what: "when it was to keep what was written",
-                error,
-            })?;
+        self.to_root.keep().await.map_err(|error| SlotError::Disk {
+            what: "when it was to keep what was written",
+            error,
+        })?;
         self.cut_boot_files()?;
         // What is only in memory would read back right whatever the disk holds.
         self.read_from_disk()?;
@@ -354,6 +367,13 @@ impl Incoming {
     /// What comes in.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+}
+
+fn not_written(error: io::Error) -> SlotError {
+    SlotError::Disk {
+        what: "when it was written",
+        error,
     }
 }
 

@@ -226,7 +226,7 @@ fn anything() -> impl Strategy<Value = Happens> {
         }),
         1 => any_silence().prop_map(|why| Happens::Event(Event::News(News::Silence(why)))),
         1 => (any::<u64>(), any::<u64>()).prop_map(|(running, waiting)| {
-            Happens::Event(Event::News(News::Sessions(Some(Sessions { running, waiting }))))
+            Happens::Event(Event::News(News::Sessions(Some(Sessions { waiting, running }))))
         }),
         1 => prop::option::of(any_phase()).prop_map(|phase| {
             let status = phase.map(|phase| Box::new(status(phase)));
