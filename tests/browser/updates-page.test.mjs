@@ -95,12 +95,16 @@ test("a file has a clear verdict before anything is written", here, async () => 
 });
 
 test("how far it is shows with speed and time left, and who a restart would interrupt", here, async () => {
+  const goOnWriting = agent.halt("writing");
+  const goOnReading = agent.halt("reading_back");
   await button(admin, "Install 1.5.0").click();
   const figures = admin.locator("[data-figures]");
   await until("speed and time left are shown", 30_000, async () =>
     /MiB of .* MiB, .*\/s, .* left$/.test((await figures.count()) ? await figures.innerText() : ""));
   await picture(admin, "updates-4-writing");
+  goOnWriting();
   await shown(admin, "Version 1.5.0 is being checked");
+  goOnReading();
   await button(admin, "Restart now").waitFor({ timeout: 30_000 });
   await shown(admin, "1 support session is open.");
   assert.match(await admin.locator(".in-the-way li").innerText(), /^Rita Right with Wolfeschlegelsteinhausen.* began /);

@@ -59,8 +59,15 @@ export async function startAgent(appliance) {
     at: Date.now(), who: { account: "admin", address: "192.0.2.30:50000", way: "page" }, version: NEWER,
     from: RUNNING, what, why: null, manifest: null, keys: [],
   });
+  const halts = {};
   const agent = {
     status,
+    /** Stays in the middle of a phase until the returned function is called. */
+    halt(phase) {
+      let goOn;
+      halts[phase] = new Promise((done) => (goOn = done));
+      return goOn;
+    },
     /** Lets so many bytes of an upload in for each step. */
     piece: 2 << 20,
     /** Started into the new version, which proved itself. */
@@ -80,10 +87,13 @@ export async function startAgent(appliance) {
       got += (await read(Math.min(agent.piece, bytes - got))).length;
       status.phase = { phase: "writing", version: NEWER, bytes: got, of: bytes, millis: Date.now() - begun };
       await new Promise((done) => setTimeout(done, 150));
+      // Later than the first second, before which there is no speed to show.
+      if (got >= bytes * 0.75) await halts.writing;
     }
     for (let at = 1; at <= 10; at++) {
       status.phase = { phase: "reading_back", version: NEWER, bytes: Math.floor((bytes * at) / 10), of: bytes, millis: at * 150 };
       await new Promise((done) => setTimeout(done, 150));
+      if (at === 5) await halts.reading_back;
     }
     status.phase = { phase: "ready", version: NEWER, slot: "b", restart: null };
     note("ready");
