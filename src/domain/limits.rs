@@ -22,6 +22,11 @@ pub const CHANNELS_PER_LINK_MAX: u16 = 4_096;
 pub const MESSAGES_BURST_MAX: u32 = 500;
 /// Messages a peer may go on sending, each second.
 pub const MESSAGES_PER_SECOND_MAX: u32 = 100;
+/// Bytes of a TLS handshake that wait for the end of a message. rustls takes messages of up to 64
+/// KiB; a client's largest is its hello.
+pub const HANDSHAKE_BYTES_MAX: usize = 96 * 1024;
+/// TLS records in a row that carry nothing: alerts that only warn, key updates, padding.
+pub const EMPTY_RECORDS_MAX: u32 = 32;
 /// From connecting to a finished handshake and hello.
 pub const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// A link without traffic is asked for a sign of life this often.

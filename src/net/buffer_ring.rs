@@ -3,7 +3,6 @@
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::io;
 use std::ptr::NonNull;
-use std::slice;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::Submitter;
@@ -66,20 +65,11 @@ impl BufferRing {
         BufferId(id)
     }
 
-    /// The bytes a completion left in a buffer.
-    ///
-    /// # Panics
-    ///
-    /// If `length` exceeds a buffer.
-    pub fn bytes(&self, id: &BufferId, length: u32) -> &[u8] {
-        assert!(length <= BUFFER_BYTES && self.ours[usize::from(id.0)]);
-        // SAFETY:
-        // - In bounds: `ours` has one entry per buffer, so indexing it proves the id, and `length`
-        //   fits one buffer.
-        // - Initialised: the memory was zeroed and is only ever overwritten.
-        // - Unaliased: the kernel leaves a buffer alone until it is given back, which takes the
-        //   id by value and `&mut self`, so it cannot happen while this slice is borrowed.
-        unsafe { slice::from_raw_parts(self.start(id.0), length as usize) }
+    /// Where a buffer's bytes lie. Whoever has its id may read and write [`BUFFER_BYTES`] there
+    /// until it gives the id back.
+    pub fn memory(&self, id: &BufferId) -> NonNull<u8> {
+        assert!(self.ours[usize::from(id.0)]);
+        NonNull::new(self.start(id.0)).expect("part of an allocation")
     }
 
     /// Lets the kernel fill a buffer again.

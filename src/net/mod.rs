@@ -16,9 +16,11 @@
 #![allow(unsafe_code)]
 
 mod buffer_ring;
+mod lent;
 mod operation;
 pub mod ring;
 mod waker;
 
+pub use lent::Lent;
 pub use ring::{Completion, ListenerId, Ring, StreamId};
 pub use waker::Waker;

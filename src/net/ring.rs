@@ -11,7 +11,8 @@ use io_uring::{IoUring, cqueue, opcode, register, squeue};
 use nix::libc;
 use nix::sys::socket::{self, SockaddrLike as _, SockaddrStorage, sockopt};
 
-use super::buffer_ring::{BUFFER_BYTES, BufferId, BufferRing, GROUP};
+use super::buffer_ring::{BUFFER_BYTES, BufferRing, GROUP};
+use super::lent::Lent;
 use super::operation::{GENERATION_MASK, Operation};
 use super::waker::Waker;
 
@@ -53,7 +54,7 @@ pub enum Completion {
         /// Why.
         error: io::Error,
     },
-    /// Bytes for [`Ring::bytes`], then [`Ring::give_back`].
+    /// Bytes, to be given back by [`Ring::give_back`].
     Received {
         /// Whose.
         stream: StreamId,
@@ -83,13 +84,6 @@ pub enum Completion {
     },
     /// [`Waker::wake`] was called.
     Woken,
-}
-
-/// A buffer lent by the ring.
-#[derive(Debug)]
-pub struct Lent {
-    id: BufferId,
-    length: u32,
 }
 
 struct Listener {
@@ -283,14 +277,9 @@ impl Ring {
         }
     }
 
-    /// The bytes of a [`Completion::Received`].
-    pub fn bytes(&self, lent: &Lent) -> &[u8] {
-        self.buffers.bytes(&lent.id, lent.length)
-    }
-
     /// Gives the buffer of a [`Completion::Received`] back.
     pub fn give_back(&mut self, lent: Lent) {
-        self.buffers.give_back(lent.id);
+        self.buffers.give_back(lent.into_id());
     }
 
     /// Submits what was asked for and waits for completions, at most `limit`. Appends them to
@@ -400,7 +389,7 @@ impl Ring {
             (Ok(length @ 1..), Some(lent)) if !closing => {
                 return Some(Completion::Received {
                     stream: id,
-                    lent: Lent { id: lent, length },
+                    lent: Lent::new(&self.buffers, lent, length),
                 });
             }
             (_, Some(lent)) => self.buffers.give_back(lent),

@@ -1,6 +1,7 @@
 //! One accepted connection: its encryption, and what it turned out to be.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use crate::domain::{Moment, PeerAddress};
 use crate::http::websocket;
@@ -70,20 +71,20 @@ impl Conn {
         }
     }
 
-    /// Takes bytes from the socket and appends what they hold to `plaintext`.
+    /// Takes bytes from the socket and decrypts where they lie. The plaintext is what is appended to
+    /// `side`, then what lies in the range returned.
     pub fn receive(
         &mut self,
-        bytes: &[u8],
+        bytes: &mut [u8],
         configs: &Configs,
-        plaintext: &mut Vec<u8>,
+        side: &mut Vec<u8>,
         now: Moment,
-    ) -> Result<Progress, TlsError> {
+    ) -> Result<(Progress, Range<usize>), TlsError> {
         self.moved = now;
         if !self.encrypted {
-            plaintext.extend_from_slice(bytes);
-            return Ok(Progress::Open);
+            return Ok((Progress::Open, 0..bytes.len()));
         }
-        self.pipe.receive(bytes, configs, plaintext)
+        self.pipe.receive(bytes, configs, side, &mut self.output)
     }
 
     /// Whether the handshake just chose the link protocol.
@@ -113,7 +114,7 @@ impl Conn {
         self.queued += plaintext.len();
         if !self.encrypted {
             self.output.extend_from_slice(plaintext);
-        } else if let Err(error) = self.pipe.send(plaintext) {
+        } else if let Err(error) = self.pipe.send(plaintext, &mut self.output) {
             // Writing to memory; if it fails, the peer notices a gap and closes.
             tracing::error!(%error, "encrypting_failed");
         }
@@ -144,8 +145,10 @@ impl Conn {
 
     /// Nothing more will be said.
     pub fn end(&mut self) {
-        if self.encrypted {
-            self.pipe.end();
+        if self.encrypted
+            && let Err(error) = self.pipe.end(&mut self.output)
+        {
+            tracing::error!(%error, "encrypting_failed");
         }
     }
 
@@ -153,7 +156,7 @@ impl Conn {
     pub fn take_output(&mut self) -> Vec<u8> {
         self.queued = 0;
         if self.encrypted
-            && let Err(error) = self.pipe.take_ciphertext(&mut self.output)
+            && let Err(error) = self.pipe.answer(&mut self.output)
         {
             tracing::error!(%error, "encrypting_failed");
         }

@@ -11,6 +11,7 @@
 mod conn;
 mod page;
 mod part;
+mod take;
 #[cfg(test)]
 mod tests;
 
@@ -27,19 +28,15 @@ use self::conn::{Conn, Stage};
 use self::page::WebSide;
 use super::clock::Clock;
 use super::exchange::{Exchange, Outgoing, Parcel};
-use super::hub::{Effect, Event, PeerId, Role};
+use super::hub::{Effect, Event, PeerId};
 use super::transcripts;
 use crate::domain::limits::{
     CONNECTIONS_PER_ADDRESS_MAX, HELLO_WITHIN, LINGER_MAX, PAGE_IDLE_MAX, SHARD_TICK,
 };
 use crate::domain::{Moment, PeerAddress};
-use crate::http::head::First;
-use crate::http::websocket;
-use crate::http::{answer, head};
 use crate::link::LinkError;
 use crate::metrics::Counters;
 use crate::net::{Completion, ListenerId, Ring, StreamId, Waker};
-use crate::tls::pipe::Progress;
 use crate::tls::{Configs, TlsError};
 
 /// What other threads send a shard.
@@ -104,7 +101,8 @@ pub struct Shard {
     parked: Vec<StreamId>,
     /// Listeners that found no descriptor.
     deaf: Vec<ListenerId>,
-    plaintext: Vec<u8>,
+    /// For a record that began in one buffer and ended in another.
+    side: Vec<u8>,
     ticked: Moment,
 }
 
@@ -139,7 +137,7 @@ impl Shard {
             pending: VecDeque::new(),
             parked: Vec::new(),
             deaf: Vec::new(),
-            plaintext: Vec::new(),
+            side: Vec::new(),
             ticked: Moment::default(),
         })
     }
@@ -185,24 +183,7 @@ impl Shard {
                 tracing::warn!(%error, "accept_failed");
                 self.deaf.push(listener);
             }
-            Completion::Received { stream, lent } => {
-                if let Some(conn) = self.conns.get_mut(&stream) {
-                    let mut plaintext = std::mem::take(&mut self.plaintext);
-                    plaintext.clear();
-                    let bytes = self.ring.bytes(&lent);
-                    let progress = conn.receive(bytes, &self.setting.configs, &mut plaintext, now);
-                    self.ring.give_back(lent);
-                    match progress {
-                        Ok(progress) => self.plain(stream, &mut plaintext, progress, now),
-                        Err(error) => self.tls_fault(stream, &error),
-                    }
-                    self.plaintext = plaintext;
-                } else {
-                    let bytes = self.ring.bytes(&lent).to_vec();
-                    self.ring.give_back(lent);
-                    self.from_web(stream, &bytes, now);
-                }
-            }
+            Completion::Received { stream, lent } => self.received(stream, lent, now),
             Completion::Sent { stream, buffer } => {
                 if let Some(conn) = self.conns.get_mut(&stream) {
                     conn.moved = now;
@@ -254,146 +235,6 @@ impl Shard {
         self.conns
             .insert(stream, Conn::new(address, local, encrypted, now));
         self.ring.receive(stream);
-    }
-
-    /// Plaintext of a connection, by what the connection is.
-    fn plain(&mut self, stream: StreamId, plaintext: &mut [u8], progress: Progress, now: Moment) {
-        let Some(conn) = self.conns.get_mut(&stream) else {
-            return;
-        };
-        if progress != Progress::Handshaking && conn.is_fresh_link() {
-            let address = conn.address;
-            conn.stage = Stage::Link;
-            self.setting.counters.arriving.down();
-            self.exchange.add(self.peer(stream), address, None, now);
-        }
-        let Some(conn) = self.conns.get_mut(&stream) else {
-            return;
-        };
-        match &mut conn.stage {
-            Stage::Head(bytes) => {
-                bytes.extend_from_slice(plaintext);
-                if !bytes.is_empty() {
-                    self.classify(stream, now);
-                }
-            }
-            Stage::Link => self.link_bytes(stream, plaintext, now),
-            Stage::Socket(reader) => match reader.read(plaintext) {
-                Ok(pieces) => self.socket_pieces(stream, pieces, plaintext, now),
-                Err(error) => self.fault(stream, &error),
-            },
-            Stage::Upgrading { early, .. } => early.extend_from_slice(plaintext),
-            Stage::Page { .. } => self.to_web(stream, plaintext),
-            Stage::Done => {}
-        }
-        if progress == Progress::Ended {
-            return self.ended(stream);
-        }
-        self.flush(stream);
-        self.go_on_receiving(stream);
-    }
-
-    /// Looks at a first request's head.
-    fn classify(&mut self, stream: StreamId, now: Moment) {
-        let Some(conn) = self.conns.get_mut(&stream) else {
-            return;
-        };
-        let Stage::Head(bytes) = &mut conn.stage else {
-            return;
-        };
-        if !conn.encrypted {
-            let reply = match head::plain(bytes) {
-                Ok(None) => return,
-                Ok(Some(plain)) => {
-                    answer::redirect(&plain, &self.setting.site, self.setting.https_port)
-                }
-                Err(error) => answer::refusal(error),
-            };
-            self.setting.counters.arriving.down();
-            return self.answer_and_close(stream, &reply);
-        }
-        match head::classify(bytes) {
-            Ok(None) => {}
-            Ok(Some(First::Page)) => {
-                let head = std::mem::take(bytes);
-                self.setting.counters.arriving.down();
-                self.open_page(stream, head, now);
-            }
-            Ok(Some(First::Link(link))) => {
-                conn.stage = Stage::Upgrading {
-                    key: link.key,
-                    early: Vec::new(),
-                };
-                let peer = self.peer(stream);
-                self.setting.counters.arriving.down();
-                let event = Event::Upgrade {
-                    peer,
-                    ticket: link.ticket,
-                };
-                self.outgoing.push(Outgoing::ToHub(event));
-            }
-            Err(error) => {
-                tracing::info!(address = %conn.address, %error, "request_refused");
-                self.setting.counters.arriving.down();
-                self.setting.counters.closed_for_fault.up();
-                self.answer_and_close(stream, &answer::refusal(error));
-            }
-        }
-    }
-
-    fn link_bytes(&mut self, stream: StreamId, plaintext: &[u8], now: Moment) {
-        let peer = self.peer(stream);
-        match self
-            .exchange
-            .receive(peer, plaintext, now, &mut self.outgoing)
-        {
-            Err(error) => self.fault(stream, &error),
-            Ok(()) if self.exchange.has_said_hello(peer) => self.no_visitor(stream),
-            Ok(()) => {}
-        }
-    }
-
-    fn socket_pieces(
-        &mut self,
-        stream: StreamId,
-        pieces: Vec<websocket::Piece>,
-        plaintext: &[u8],
-        now: Moment,
-    ) {
-        for piece in pieces {
-            match piece {
-                websocket::Piece::Bytes(range) => {
-                    self.link_bytes(stream, &plaintext[range], now);
-                }
-                websocket::Piece::Ping(payload) => {
-                    let mut pong = Vec::new();
-                    websocket::push_pong(&mut pong, &payload);
-                    self.say(stream, &pong);
-                }
-                websocket::Piece::Close => return self.drop_conn(stream),
-            }
-        }
-    }
-
-    /// The hub's answer to a ticket.
-    fn admit(&mut self, peer: PeerId, role: Option<Role>, now: Moment) {
-        let stream = stream_of(peer);
-        let Some(conn) = self.conns.get_mut(&stream) else {
-            return;
-        };
-        let Stage::Upgrading { key, early } = &mut conn.stage else {
-            return;
-        };
-        let (key, mut early) = (std::mem::take(key), std::mem::take(early));
-        let Some(role) = role else {
-            self.setting.counters.closed_for_fault.up();
-            return self.answer_and_close(stream, &answer::bad_ticket());
-        };
-        let address = conn.address;
-        conn.stage = Stage::Socket(websocket::Reader::default());
-        self.say(stream, &answer::switch(&key));
-        self.exchange.add(peer, address, Some(role), now);
-        self.plain(stream, &mut early, Progress::Open, now);
     }
 
     fn read_mail(&mut self, now: Moment) {

@@ -14,6 +14,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::*;
 use crate::domain::limits::{HUB_QUEUE_MAX, SHARD_QUEUE_MAX};
+use crate::relay::hub::Role;
 use crate::tls::Identity;
 
 const LINK: &[u8] = b"jumpgate/1";
