@@ -59,8 +59,10 @@ pub(super) fn carry(ends: &Ends) -> Result<(), ProbeError> {
             puzzle: None,
         })
         .map_err(broke)?;
-    let shells = heapless::Vec::new();
-    let purpose = Purpose::Console { shells };
+    let purpose = Purpose::Console {
+        ticket: None,
+        shells: heapless::Vec::new(),
+    };
     console.say_hello(purpose).map_err(broke)?;
     carry_between(&mut customer, &mut console, LOOP_BACK_BYTES).map_err(broke)?;
     carry_between(&mut console, &mut customer, 1).map_err(broke)

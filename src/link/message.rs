@@ -69,8 +69,11 @@ pub enum Purpose {
         #[serde(default)]
         shells: heapless::Vec<ShellPosition, 16>,
     },
-    /// A representative's console; the ticket said whose.
+    /// A representative's console; the ticket says whose.
     Console {
+        /// Of a program that comes by the link protocol. A browser's is in its request.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ticket: Option<Token>,
         /// Terminals that are still on the screen, and the output that has arrived for them.
         #[serde(default)]
         shells: heapless::Vec<SessionShellPosition, 64>,

@@ -100,13 +100,19 @@ pub fn hellos() -> Examples<Hello> {
         received,
     };
     let console = Purpose::Console {
+        ticket: None,
         shells: [position].into_iter().collect(),
+    };
+    let console_by_link = Purpose::Console {
+        ticket: Some(token()),
+        shells: heapless::Vec::new(),
     };
     let purposes = [
         ("start", start),
         ("start_from_browser", from_browser),
         ("resume", resume),
         ("console", console),
+        ("console_by_link", console_by_link),
     ];
     let hello = |(name, purpose): (&str, Purpose)| {
         match purpose {
@@ -525,6 +531,7 @@ pub fn longest() -> Vec<(&'static str, Vec<u8>)> {
         versions: (u16::MAX, u16::MAX),
         program: name.clone(),
         purpose: Purpose::Console {
+            ticket: Some(token()),
             shells: [position; 64].into_iter().collect(),
         },
     };

@@ -132,7 +132,10 @@ impl Console {
             tag: HelloTag::Hello,
             versions: (VERSION, VERSION),
             program: label("simulated"),
-            purpose: Purpose::Console { shells },
+            purpose: Purpose::Console {
+                ticket: None,
+                shells,
+            },
         });
         self.link = Some((connection, Assembler::default()));
     }

@@ -91,7 +91,10 @@ impl Hostile {
                     };
                     let _ = shells.push(position);
                 }
-                Purpose::Console { shells }
+                Purpose::Console {
+                    ticket: None,
+                    shells,
+                }
             }
             (Mask::Stranger, Some(session)) if random.percent(50) => {
                 let mut shells = heapless::Vec::new();

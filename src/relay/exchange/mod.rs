@@ -22,6 +22,7 @@ use crate::domain::{Moment, PeerAddress};
 use crate::link::channel::Channel;
 use crate::link::connection::decode;
 use crate::link::frame::split_frame;
+use crate::link::message::{Hello, Purpose};
 use crate::link::{Incoming, LinkError};
 
 /// Something for another thread.
@@ -72,8 +73,8 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// A peer whose transport is up. `role` is known for a WebSocket; by the link protocol's ALPN
-    /// only customers' programs come.
+    /// A peer whose transport is up. `role` is known for a WebSocket; who comes by the link
+    /// protocol's ALPN says it in the hello.
     pub fn add(&mut self, peer: PeerId, address: PeerAddress, role: Option<Role>, now: Moment) {
         self.peers.insert(peer, Peer::new(address, role, now));
     }
@@ -351,8 +352,13 @@ impl Peer {
         }
         let event = match self.stage {
             Stage::Hello { by_link, role, .. } => {
+                let hello: Box<Hello> = Box::new(decode(json)?);
+                let role = match hello.purpose {
+                    // What it then says is heard once the hub has taken its ticket.
+                    Purpose::Console { .. } if by_link => Role::Console,
+                    _ => role,
+                };
                 self.stage = Stage::Talking(role);
-                let hello = Box::new(decode(json)?);
                 Event::Hello {
                     peer: id,
                     address: self.address,

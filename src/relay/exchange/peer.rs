@@ -22,7 +22,7 @@ pub(super) enum Stage {
         since: Moment,
         /// Not through a WebSocket.
         by_link: bool,
-        /// What it will be.
+        /// What it will be, unless its hello says otherwise.
         role: Role,
     },
     /// Messages of its role.

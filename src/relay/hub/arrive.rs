@@ -23,10 +23,7 @@ impl Hub {
         if self.loop_back_upgrade(peer, ticket, now) {
             return;
         }
-        let taken = self.tickets.remove(&ticket.fingerprint());
-        let holder = taken
-            .filter(|(until, _)| now.moment <= *until)
-            .map(|(_, holder)| holder);
+        let holder = self.redeem(ticket, now);
         let role = holder.as_ref().map(|holder| match holder {
             TicketHolder::Console { .. } => super::Role::Console,
             TicketHolder::Customer { .. } => super::Role::Customer,
@@ -35,6 +32,12 @@ impl Hub {
             self.admitted.insert(peer, holder);
         }
         self.out.now(Effect::Admit { peer, role });
+    }
+
+    /// Whose a ticket is, if it is good; it is not afterwards.
+    fn redeem(&mut self, ticket: &Token, now: Now) -> Option<TicketHolder> {
+        let (until, holder) = self.tickets.remove(&ticket.fingerprint())?;
+        (now.moment <= until).then_some(holder)
     }
 
     pub(super) fn hello(
@@ -47,7 +50,7 @@ impl Hub {
     ) {
         let holder = self.admitted.remove(&peer);
         let (lowest, highest) = hello.versions;
-        let is_console = matches!(holder, Some(TicketHolder::Console { .. }));
+        let is_console = matches!(hello.purpose, Purpose::Console { .. });
         if !(lowest..=highest).contains(&VERSION) {
             let versions = (VERSION, VERSION);
             return self.turn_away(peer, is_console, TurnedReason::Version { versions });
@@ -55,6 +58,13 @@ impl Hub {
         if self.loop_back_hello(peer, by_link, &hello.purpose, turn.now) {
             return;
         }
+        let holder = match &hello.purpose {
+            Purpose::Console {
+                ticket: Some(ticket),
+                ..
+            } if by_link => self.redeem(ticket, turn.now),
+            _ => holder,
+        };
         let admitted = match (hello.purpose, holder) {
             (
                 Purpose::Start {
@@ -80,7 +90,7 @@ impl Hub {
                 self.resume(peer, session, token, entries, &shells, turn.now)
             }
             (
-                Purpose::Console { shells },
+                Purpose::Console { shells, .. },
                 Some(TicketHolder::Console {
                     account,
                     name,

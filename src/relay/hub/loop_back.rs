@@ -276,6 +276,7 @@ mod tests {
 
     fn console() -> Purpose {
         Purpose::Console {
+            ticket: None,
             shells: heapless::Vec::new(),
         }
     }

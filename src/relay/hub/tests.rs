@@ -155,3 +155,54 @@ fn strangers_cannot_use_up_the_tickets_of_customers_with_a_key_or_of_consoles() 
     let reply = world.ask_for_ticket(console);
     assert!(matches!(reply, Reply::Ticket { .. }), "{reply:?}");
 }
+
+#[test]
+fn a_representatives_own_program_comes_in_by_its_ticket_once_and_with_no_other() {
+    let mut world = World::default();
+    let console = TicketHolder::Console {
+        account: AccountId(1),
+        name: label("Ana"),
+        sign_in: Fingerprint::of(b"a sign-in"),
+    };
+    let Reply::Ticket { ticket } = world.ask_for_ticket(console) else {
+        panic!("a ticket");
+    };
+    let Reply::Ticket { ticket: customers } =
+        world.ask_for_ticket(TicketHolder::Customer { ak: None })
+    else {
+        panic!("a ticket");
+    };
+    let mut tries = |slot, by_link, ticket| {
+        let peer = PeerId {
+            shard: 0,
+            slot,
+            generation: 0,
+        };
+        let hello = Hello {
+            tag: HelloTag::Hello,
+            versions: (VERSION, VERSION),
+            program: label("test"),
+            purpose: Purpose::Console {
+                ticket,
+                shells: heapless::Vec::new(),
+            },
+        };
+        world.step(Event::Hello {
+            peer,
+            address: PeerAddress::new("192.0.2.1:1".parse().unwrap()),
+            by_link,
+            hello: Box::new(hello),
+        });
+        world.hub.peers.who(peer)
+    };
+    assert_eq!(tries(1, true, None), None);
+    assert_eq!(tries(2, true, Some(Token::from_random([7; 16]))), None);
+    // A browser's is in its request, not in what it says.
+    assert_eq!(tries(3, false, Some(ticket.clone())), None);
+    assert_eq!(tries(4, true, Some(customers)), None);
+    assert_eq!(
+        tries(5, true, Some(ticket.clone())),
+        Some(Who::Console(AccountId(1)))
+    );
+    assert_eq!(tries(6, true, Some(ticket)), None);
+}

@@ -67,7 +67,10 @@ fn hello(seen: &Seen) -> Hello {
         tag: HelloTag::Hello,
         versions: (VERSION, VERSION),
         program: label("scenario"),
-        purpose: Purpose::Console { shells },
+        purpose: Purpose::Console {
+            ticket: None,
+            shells,
+        },
     }
 }
 
