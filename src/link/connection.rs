@@ -211,6 +211,21 @@ impl Connection {
         }
     }
 
+    /// Everything queued since [`Self::clear_output`].
+    pub fn output(&self) -> &[u8] {
+        &self.output
+    }
+
+    /// Forgets what is queued, because somebody else has it, and keeps its memory for what follows.
+    pub fn clear_output(&mut self) {
+        self.output.clear();
+    }
+
+    /// Gives unused memory back.
+    pub fn rest(&mut self) {
+        self.output.shrink_to_fit();
+    }
+
     /// Everything queued since the last call.
     pub fn take_output(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.output)

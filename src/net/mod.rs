@@ -19,6 +19,7 @@ mod buffer_ring;
 mod lent;
 mod operation;
 pub mod ring;
+mod socket;
 mod waker;
 
 pub use lent::Lent;

@@ -3,10 +3,25 @@
 /// The kind of an operation, and whose it is: packed into io_uring's `user_data`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
-    Accept { listener: u32 },
-    Receive { slot: u32, generation: u32 },
-    Send { slot: u32, generation: u32 },
+    Accept {
+        listener: u16,
+        caller: u16,
+    },
+    Receive {
+        slot: u32,
+        generation: u32,
+    },
+    Send {
+        slot: u32,
+        generation: u32,
+    },
     Wake,
+    Finish {
+        slot: u32,
+        generation: u32,
+    },
+    /// A cancellation or close: nobody waits for it.
+    Farewell,
 }
 
 /// Generations wrap at this; a slot would have to be reused so often while one operation is under
@@ -16,10 +31,12 @@ pub(super) const GENERATION_MASK: u32 = 0x0fff_ffff;
 impl Operation {
     pub fn pack(self) -> u64 {
         let (kind, generation, index): (u64, u32, u32) = match self {
-            Self::Accept { listener } => (0, 0, listener),
+            Self::Accept { listener, caller } => (0, caller.into(), listener.into()),
             Self::Receive { slot, generation } => (1, generation, slot),
             Self::Send { slot, generation } => (2, generation, slot),
             Self::Wake => (3, 0, 0),
+            Self::Finish { slot, generation } => (4, generation, slot),
+            Self::Farewell => (5, 0, 0),
         };
         kind << 60 | u64::from(generation & GENERATION_MASK) << 32 | u64::from(index)
     }
@@ -31,7 +48,10 @@ impl Operation {
         let index = u32::try_from(data & 0xffff_ffff).expect("masked");
         let generation = u32::try_from(data >> 32 & u64::from(GENERATION_MASK)).expect("masked");
         match data >> 60 {
-            0 => Self::Accept { listener: index },
+            0 => Self::Accept {
+                listener: u16::try_from(index).expect("packed from 16 bits"),
+                caller: u16::try_from(generation).expect("packed from 16 bits"),
+            },
             1 => Self::Receive {
                 slot: index,
                 generation,
@@ -41,6 +61,11 @@ impl Operation {
                 generation,
             },
             3 => Self::Wake,
+            4 => Self::Finish {
+                slot: index,
+                generation,
+            },
+            5 => Self::Farewell,
             kind => panic!("completion of an operation of unknown kind {kind}"),
         }
     }
@@ -53,7 +78,10 @@ mod tests {
     #[test]
     fn what_is_packed_is_unpacked() {
         for operation in [
-            Operation::Accept { listener: 3 },
+            Operation::Accept {
+                listener: 3,
+                caller: u16::MAX,
+            },
             Operation::Receive {
                 slot: u32::MAX,
                 generation: GENERATION_MASK,
@@ -63,6 +91,11 @@ mod tests {
                 generation: 1,
             },
             Operation::Wake,
+            Operation::Finish {
+                slot: 7,
+                generation: 2,
+            },
+            Operation::Farewell,
         ] {
             assert_eq!(Operation::unpack(operation.pack()), operation);
         }

@@ -3,17 +3,17 @@
 use std::io;
 use std::mem::ManuallyDrop;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::time::Duration;
 
 use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, register, squeue};
 use nix::libc;
-use nix::sys::socket::{self, SockaddrLike as _, SockaddrStorage, sockopt};
 
-use super::buffer_ring::{BUFFER_BYTES, BufferRing, GROUP};
+use super::buffer_ring::BufferRing;
 use super::lent::Lent;
 use super::operation::{GENERATION_MASK, Operation};
+use super::socket::{Listener, Socket, register_table};
 use super::waker::Waker;
 
 /// Operations that may be submitted at once; more are submitted when these are taken.
@@ -32,7 +32,7 @@ pub struct StreamId {
 
 /// A listener of this ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ListenerId(u32);
+pub struct ListenerId(u16);
 
 /// What the kernel did.
 #[derive(Debug)]
@@ -86,19 +86,20 @@ pub enum Completion {
     Woken,
 }
 
-struct Listener {
-    socket: TcpListener,
-    /// The kernel writes the peer's address here while an accept is under way.
-    address: Box<libc::sockaddr_storage>,
-    length: Box<libc::socklen_t>,
-}
-
 struct Stream {
-    fd: OwnedFd,
+    socket: Socket,
     receiving: bool,
     /// The kernel reads this while a send is under way.
     sending: Option<Sending>,
+    finishing: bool,
     closing: bool,
+}
+
+impl Stream {
+    /// Whether the kernel has nothing of it to do.
+    fn is_idle(&self) -> bool {
+        !self.receiving && self.sending.is_none() && !self.finishing
+    }
 }
 
 struct Sending {
@@ -134,6 +135,7 @@ impl Ring {
             .setup_r_disabled()
             .build(SUBMISSIONS)?;
         let buffers = BufferRing::register(&uring.submitter())?;
+        register_table(&uring.submitter())?;
         restrict(&uring)?;
         let mut ring = Self {
             uring: ManuallyDrop::new(uring),
@@ -150,48 +152,39 @@ impl Ring {
     }
 
     /// Accepts on a bound listener.
-    pub fn listen(&mut self, socket: TcpListener) -> ListenerId {
-        let id = u32::try_from(self.listeners.len()).expect("a handful of listeners");
-        // SAFETY: all-zero is a valid sockaddr_storage: it is plain numbers.
-        let address = Box::new(unsafe { std::mem::zeroed() });
-        self.listeners.push(Listener {
-            socket,
-            address,
-            length: Box::new(0),
-        });
+    pub fn listen(&mut self, socket: TcpListener) -> io::Result<ListenerId> {
+        let id = u16::try_from(self.listeners.len()).expect("a handful of listeners");
+        self.listeners.push(Listener::new(socket)?);
         self.accept(ListenerId(id));
-        ListenerId(id)
+        Ok(ListenerId(id))
     }
 
-    /// Waits for the next peer of a listener. Done by itself except after
+    /// Waits for the next peers of a listener. Done by itself except after
     /// [`Completion::AcceptFailed`].
     pub fn accept(&mut self, listener: ListenerId) {
-        let entry = &mut self.listeners[listener.0 as usize];
-        *entry.length = libc::socklen_t::try_from(size_of::<libc::sockaddr_storage>())
-            .expect("a small constant");
-        let address = (&raw mut *entry.address).cast::<libc::sockaddr>();
-        let submission = opcode::Accept::new(
-            Fd(entry.socket.as_raw_fd()),
-            address,
-            &raw mut *entry.length,
-        )
-        .flags(libc::SOCK_CLOEXEC)
-        .build();
+        let resting: Vec<u16> = self.listeners[usize::from(listener.0)].resting().collect();
+        for caller in resting {
+            self.accept_one(listener.0, caller);
+        }
+    }
+
+    fn accept_one(&mut self, listener: u16, caller: u16) {
+        let submission = self.listeners[usize::from(listener)].accept(caller);
         // The address lives in a box of `listeners`, which only grows until the ring is dropped.
-        self.submit(
-            submission,
-            Operation::Accept {
-                listener: listener.0,
-            },
-        );
+        self.submit(submission, Operation::Accept { listener, caller });
     }
 
     /// Takes a connected stream socket.
     pub fn adopt(&mut self, fd: OwnedFd) -> StreamId {
+        self.add(Socket::Owned(fd))
+    }
+
+    fn add(&mut self, socket: Socket) -> StreamId {
         let stream = Stream {
-            fd,
+            socket,
             receiving: false,
             sending: None,
+            finishing: false,
             closing: false,
         };
         let slot = self.free.pop().unwrap_or_else(|| {
@@ -228,11 +221,7 @@ impl Ring {
         let Some(stream) = self.stream(id) else {
             return;
         };
-        let fd = Fd(stream.fd.as_raw_fd());
-        let submission = opcode::Recv::new(fd, std::ptr::null_mut(), BUFFER_BYTES)
-            .buf_group(GROUP)
-            .build()
-            .flags(squeue::Flags::BUFFER_SELECT);
+        let submission = stream.socket.receive();
         let StreamId { slot, generation } = id;
         // The kernel writes into the buffer ring only, which outlives the io_uring.
         self.submit(submission, Operation::Receive { slot, generation });
@@ -262,8 +251,17 @@ impl Ring {
 
     /// Tells the peer that nothing more will come, and goes on receiving.
     pub fn finish(&mut self, id: StreamId) {
-        if let Some(stream) = self.stream(id) {
-            let _ = socket::shutdown(stream.fd.as_raw_fd(), socket::Shutdown::Write);
+        if let Some(stream) = self
+            .stream(id)
+            .filter(|stream| !stream.finishing && !stream.closing)
+        {
+            // A worker of the kernel's does it some time later. Until then the stream keeps its
+            // place: the worker looks the socket up by that.
+            stream.finishing = true;
+            let submission = stream.socket.finish();
+            let StreamId { slot, generation } = id;
+            // It points to nothing.
+            self.submit(submission, Operation::Finish { slot, generation });
         }
     }
 
@@ -271,8 +269,15 @@ impl Ring {
     pub fn close(&mut self, id: StreamId) {
         if let Some(stream) = self.stream(id) {
             stream.closing = true;
-            // Ends operations under way; their completions free the slot.
-            let _ = socket::shutdown(stream.fd.as_raw_fd(), socket::Shutdown::Both);
+            let (receiving, sending) = (stream.receiving, stream.sending.is_some());
+            let StreamId { slot, generation } = id;
+            // Their completions free the slot.
+            if receiving {
+                self.cancel(Operation::Receive { slot, generation });
+            }
+            if sending {
+                self.cancel(Operation::Send { slot, generation });
+            }
             self.free_if_idle(id);
         }
     }
@@ -321,23 +326,19 @@ impl Ring {
                 completions.push(Completion::Woken);
                 self.await_wake();
             }
-            Operation::Accept { listener } => {
-                let id = ListenerId(listener);
-                completions.push(match self.accepted(listener, entry.result()) {
-                    Ok((stream, peer)) => {
-                        self.accept(id);
-                        Completion::Accepted {
-                            listener: id,
-                            stream,
-                            peer,
-                        }
-                    }
-                    Err(error) => Completion::AcceptFailed {
-                        listener: id,
-                        error,
-                    },
-                });
+            Operation::Accept { listener, caller } => {
+                completions.push(self.accepted(listener, caller, entry.result()));
             }
+            Operation::Finish { slot, generation } => {
+                let id = StreamId { slot, generation };
+                if let Some(stream) = self.stream(id) {
+                    stream.finishing = false;
+                    if stream.closing {
+                        self.free_if_idle(id);
+                    }
+                }
+            }
+            Operation::Farewell => {}
             Operation::Receive { slot, generation } => {
                 let id = StreamId { slot, generation };
                 completions.extend(self.received(id, entry));
@@ -349,34 +350,29 @@ impl Ring {
         }
     }
 
-    fn accepted(
-        &mut self,
-        listener: u32,
-        result: i32,
-    ) -> io::Result<(StreamId, (SocketAddr, SocketAddr))> {
-        if result < 0 {
-            return Err(io::Error::from_raw_os_error(-result));
-        }
-        // SAFETY: a successful accept returns a new descriptor that nobody else owns.
-        let fd = unsafe { OwnedFd::from_raw_fd(result) };
-        let entry = &self.listeners[listener as usize];
-        // SAFETY: the kernel wrote a whole socket address of `length` bytes into `address`, and
-        // the accept that did so is complete.
-        let peer = unsafe {
-            SockaddrStorage::from_raw(
-                (&raw const *entry.address).cast::<libc::sockaddr>(),
-                Some(*entry.length),
-            )
+    fn accepted(&mut self, listener: u16, caller: u16, result: i32) -> Completion {
+        let id = ListenerId(listener);
+        let accepted = self.listeners[usize::from(listener)].accepted(caller, result);
+        let error = match accepted {
+            Ok((socket, Ok(peer))) => {
+                self.accept_one(listener, caller);
+                return Completion::Accepted {
+                    listener: id,
+                    stream: self.add(socket),
+                    peer,
+                };
+            }
+            Ok((socket, Err(error))) => {
+                let nobody = self.add(socket);
+                self.close(nobody);
+                error
+            }
+            Err(error) => error,
         };
-        let peer = peer
-            .as_ref()
-            .and_then(internet)
-            .ok_or(io::ErrorKind::AddrNotAvailable)?;
-        let local = socket::getsockname::<SockaddrStorage>(fd.as_raw_fd())?;
-        let local = internet(&local).ok_or(io::ErrorKind::AddrNotAvailable)?;
-        // Frames are small and already gathered: waiting for more only delays them.
-        socket::setsockopt(&fd.as_fd(), sockopt::TcpNoDelay, &true)?;
-        Ok((self.adopt(fd), (peer, local)))
+        Completion::AcceptFailed {
+            listener: id,
+            error,
+        }
     }
 
     fn received(&mut self, id: StreamId, entry: &cqueue::Entry) -> Option<Completion> {
@@ -456,19 +452,19 @@ impl Ring {
         let Some(stream) = self.stream(id) else {
             return;
         };
-        let fd = Fd(stream.fd.as_raw_fd());
         let Some(sending) = &stream.sending else {
             return;
         };
-        let rest = &sending.bytes[sending.sent..];
-        let length = u32::try_from(rest.len()).unwrap_or(u32::MAX);
-        // The kernel gathers short writes itself, so a completion nearly always ends the send.
-        let submission = opcode::Send::new(fd, rest.as_ptr(), length)
-            .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL)
-            .build();
+        let submission = stream.socket.send(&sending.bytes[sending.sent..]);
         let StreamId { slot, generation } = id;
         // The bytes stay in the slot, unchanged, until this operation's completion.
         self.submit(submission, Operation::Send { slot, generation });
+    }
+
+    fn cancel(&mut self, operation: Operation) {
+        let submission = opcode::AsyncCancel::new(operation.pack()).build();
+        // It points to nothing.
+        self.submit(submission, Operation::Farewell);
     }
 
     fn await_wake(&mut self) {
@@ -500,23 +496,21 @@ impl Ring {
     }
 
     fn free_if_idle(&mut self, id: StreamId) {
-        let idle = |stream: &mut Stream| !stream.receiving && stream.sending.is_none();
-        if self.stream(id).is_some_and(idle) {
+        if self.stream(id).is_some_and(|stream| stream.is_idle()) {
             let (generation, place) = &mut self.slots[id.slot as usize];
-            *place = None;
+            let stream = place.take();
             *generation = generation.wrapping_add(1) & GENERATION_MASK;
             self.free.push(id.slot);
+            if let Some(submission) = stream.and_then(|stream| stream.socket.close()) {
+                // It points to nothing.
+                self.submit(submission, Operation::Farewell);
+            }
         }
     }
 }
 
 impl Drop for Ring {
     fn drop(&mut self) {
-        for (_, place) in &self.slots {
-            if let Some(stream) = place {
-                let _ = socket::shutdown(stream.fd.as_raw_fd(), socket::Shutdown::Both);
-            }
-        }
         // Closing an io_uring cancels its operations, but only after a moment. Until then the
         // kernel may still touch buffers, so what operations use is given up for good: a ring
         // ends with its program.
@@ -524,7 +518,7 @@ impl Drop for Ring {
             std::mem::forget(place.and_then(|stream| stream.sending));
         }
         for listener in self.listeners.drain(..) {
-            std::mem::forget((listener.address, listener.length));
+            listener.forget();
         }
         std::mem::forget(std::mem::take(&mut self.woken));
         // SAFETY: dropped once, here, and not used afterwards. The buffer ring never frees its
@@ -541,24 +535,17 @@ fn restrict(uring: &IoUring) -> io::Result<()> {
         register::Restriction::sqe_op(opcode::Accept::CODE),
         register::Restriction::sqe_op(opcode::Recv::CODE),
         register::Restriction::sqe_op(opcode::Send::CODE),
+        register::Restriction::sqe_op(opcode::Shutdown::CODE),
+        register::Restriction::sqe_op(opcode::Close::CODE),
+        register::Restriction::sqe_op(opcode::AsyncCancel::CODE),
         // Of the waker's eight bytes.
         register::Restriction::sqe_op(opcode::Read::CODE),
-        register::Restriction::sqe_flags_allowed(squeue::Flags::BUFFER_SELECT.bits()),
+        register::Restriction::sqe_flags_allowed(
+            (squeue::Flags::BUFFER_SELECT | squeue::Flags::FIXED_FILE).bits(),
+        ),
     ];
     uring.submitter().register_restrictions(&mut allowed)?;
     uring.submitter().register_enable_rings()
-}
-
-/// An IPv4 or IPv6 address.
-fn internet(address: &SockaddrStorage) -> Option<SocketAddr> {
-    let v4 = address
-        .as_sockaddr_in()
-        .map(|v4| SocketAddr::from((v4.ip(), v4.port())));
-    v4.or_else(|| {
-        address
-            .as_sockaddr_in6()
-            .map(|v6| SocketAddr::from((v6.ip(), v6.port())))
-    })
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub mod generations;
 pub mod hub;
 pub mod hub_thread;
 pub mod identities;
+mod places;
 pub mod recorder;
 pub mod run;
 pub mod shard;

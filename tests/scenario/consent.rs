@@ -7,15 +7,21 @@ use jumpgate::domain::entry::What;
 use jumpgate::link::message::FromConsole;
 
 use super::{Joined, nightly};
+use crate::support::console::Seen;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_shell_does_not_open_and_may_be_asked_for_again() {
     let mut joined = Joined::new().await;
     for _ in 0..2 {
         joined.console.open_shell(joined.session);
+        let asked = |seen: &mut Seen| (!seen.asking.is_empty()).then_some(());
+        joined.console.sees("the question", asked).await;
         joined.customer.hears("Allow? [y/N]").await;
         joined.customer.types("n");
         joined.customer.hears("Refused.").await;
+        // Asked before the relay has heard so, it would be the same question.
+        let answered = |seen: &mut Seen| seen.asking.is_empty().then_some(());
+        joined.console.sees("the answer", answered).await;
     }
     let refused = |what: &What| *what == What::Refused { tool: Tool::Shell };
     joined

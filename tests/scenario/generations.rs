@@ -10,7 +10,7 @@ use jumpgate::link::message::{FromConsole, Status};
 use jumpgate::store::{Database, StoreError, entries, sessions, transcripts};
 use nix::sys::signal::Signal;
 
-use super::support::{Appliance, Console, Customer, Raw, Representative};
+use super::support::{Appliance, Console, Customer, Raw, Representative, eventually};
 use super::{Joined, programs};
 
 const PASSWORD: &str = "correct+horse+battery";
@@ -138,6 +138,11 @@ async fn creates(appliance: &Appliance, name: &str) -> Reply {
     appliance.ask(request).await
 }
 
+fn recording(appliance: &Appliance, session: SessionId, shell: ShellId) -> PathBuf {
+    let name = format!("{session}-shell-{shell}.cast");
+    appliance.paths().recordings().join(name)
+}
+
 /// The shell is in Reports: its page has a player, and the player gets the whole file.
 async fn plays(appliance: &Appliance, browser: &Browser, session: SessionId, shell: ShellId) {
     let page = format!("/login/reports/{session}/shell/{shell}");
@@ -145,8 +150,7 @@ async fn plays(appliance: &Appliance, browser: &Browser, session: SessionId, she
     let cast = browser.gets(appliance, &format!("{page}.cast")).await;
     let (head, body) = cast.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-    let name = format!("{session}-shell-{shell}.cast");
-    let file = std::fs::read(appliance.paths().recordings().join(name)).unwrap();
+    let file = std::fs::read(recording(appliance, session, shell)).unwrap();
     assert!(
         body.as_bytes() == file,
         "{} of {} bytes",
@@ -195,6 +199,13 @@ async fn going_back_from_a_trial_loses_nothing_and_leaves_the_old_store_untouche
     joined.chats("during the trial").await;
     let (second, shell) = joined.shell().await;
     joined.console.runs((second, shell), answer, "is 42").await;
+    // What a terminal shows is on its way to the recording; a kill may be faster.
+    let recording = recording(&joined.appliance, second, shell);
+    eventually("the answer is recorded", || {
+        let cast = std::fs::read_to_string(&recording).unwrap_or_default();
+        cast.contains("the answer is 42").then_some(())
+    })
+    .await;
     // In the middle of everything.
     joined.appliance.kill("relay").await;
     joined.console.cut().await;

@@ -114,11 +114,17 @@ impl Relay {
 
     fn new_peer(&mut self, address: PeerAddress) -> PeerId {
         self.slots += 1;
-        let shard = self.random.below(self.shards.len());
+        let shard = u16::try_from(self.random.below(self.shards.len())).unwrap();
+        let used = |slot: &u32| {
+            let mut peers = self.wires.keys();
+            peers.any(|peer| peer.shard == shard && peer.slot == *slot)
+        };
         let peer = PeerId {
-            shard: u16::try_from(shard).unwrap(),
+            shard,
             // Slots are used again, under another generation.
-            slot: self.slots % 7,
+            slot: (0..)
+                .find(|slot| !used(slot))
+                .expect("fewer than 2^32 peers"),
             generation: self.slots,
         };
         self.wires.insert(peer, Wire::default());
@@ -281,7 +287,8 @@ impl Relay {
                 }
                 continue;
             }
-            wire.send_down(shard.exchange.take_output(peer));
+            wire.send_down(shard.exchange.output(peer).to_vec());
+            shard.exchange.clear_output(peer);
             if shard.exchange.is_leaving(peer) {
                 over.push((peer, None));
             }
@@ -304,7 +311,8 @@ impl Relay {
             return;
         }
         let shard = &mut self.shards[index];
-        wire.send_down(shard.exchange.take_output(peer));
+        wire.send_down(shard.exchange.output(peer).to_vec());
+        shard.exchange.clear_output(peer);
         if shard.exchange.is_leaving(peer) && wire.admitted {
             self.lost(peer);
         }

@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::time::Instant;
 
 use super::*;
+use crate::net::buffer_ring::BUFFER_BYTES;
 
 /// A ring with one listener on loopback.
 fn ring() -> (Ring, SocketAddr, Waker) {
@@ -13,7 +14,7 @@ fn ring() -> (Ring, SocketAddr, Waker) {
     let mut ring = Ring::new(waker.clone()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    ring.listen(listener);
+    ring.listen(listener).unwrap();
     (ring, address, waker)
 }
 

@@ -13,11 +13,10 @@
 mod budget;
 mod peer;
 
-use std::collections::HashMap;
-
 use self::peer::{CREDIT_CRUMB_BYTES, Peer, Route, Stage};
 use super::hub::event::Tap;
 use super::hub::{Effect, Event, PeerId, Role};
+use super::places::Places;
 use crate::domain::{Moment, PeerAddress};
 use crate::link::channel::Channel;
 use crate::link::connection::decode;
@@ -67,9 +66,8 @@ pub enum Content {
 /// The peers of one ring thread.
 #[derive(Debug, Default)]
 pub struct Exchange {
-    peers: HashMap<PeerId, Peer>,
-    /// Peers that may have something to send.
-    dirty: Vec<PeerId>,
+    peers: Places<PeerId, Peer>,
+    dirty: Dirty,
 }
 
 impl Exchange {
@@ -93,7 +91,7 @@ impl Exchange {
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), LinkError> {
         // Who is being hung up on may go on talking for as long as it does not read.
-        let Some(peer) = self.peers.get_mut(&id).filter(|peer| !peer.leaving) else {
+        let Some(peer) = self.peers.get_mut(id).filter(|peer| !peer.leaving) else {
             return Ok(());
         };
         let mut assembler = std::mem::take(&mut peer.assembler);
@@ -101,7 +99,7 @@ impl Exchange {
         let mut rest = &input[..];
         while let Some((frame, taken)) = split_frame(rest)? {
             rest = &rest[taken..];
-            let Some(peer) = self.peers.get_mut(&id) else {
+            let Some(peer) = self.peers.get_mut(id) else {
                 return Ok(());
             };
             match peer.link.accept(frame, now)? {
@@ -123,32 +121,32 @@ impl Exchange {
         let start = input.len() - kept;
         // Borrowed input is a piece of the caller's buffer, so only the tail is copied.
         assembler.keep(&input[start..]);
-        if let Some(peer) = self.peers.get_mut(&id) {
+        if let Some(peer) = self.peers.get_mut(id) {
             peer.assembler = assembler;
+            self.dirty.add(id, peer);
         }
-        self.dirty.push(id);
         Ok(())
     }
 
     /// Takes what a peer's message or data became on another thread.
     pub fn deliver(&mut self, parcel: Parcel) {
-        let Some(peer) = self.peers.get_mut(&parcel.peer) else {
+        let Some(peer) = self.peers.get_mut(parcel.peer) else {
             return;
         };
         match parcel.content {
             Content::Data(bytes) => peer.send(parcel.channel, &bytes),
             Content::Credit(up_to) => peer.grant(parcel.channel, up_to),
         }
-        self.dirty.push(parcel.peer);
+        self.dirty.add(parcel.peer, peer);
     }
 
     /// Does what the hub decided for one peer. Effects that are not for a peer are ignored.
     pub fn apply(&mut self, effect: Effect) -> Option<Event> {
         match effect {
             Effect::Say { peer: id, json } => {
-                let peer = self.peers.get_mut(&id)?;
+                let peer = self.peers.get_mut(id)?;
                 peer.link.say_encoded(&json);
-                self.dirty.push(id);
+                self.dirty.add(id, peer);
                 None
             }
             Effect::OpenChannel {
@@ -161,7 +159,7 @@ impl Exchange {
                 tap,
                 announcement,
             } => {
-                let peer = self.peers.get_mut(&id)?;
+                let peer = self.peers.get_mut(id)?;
                 let stands = Channel::resumed(acknowledged, send_from, receive_from);
                 peer.open(
                     channel,
@@ -173,12 +171,12 @@ impl Exchange {
                     },
                     &announcement,
                 );
-                self.dirty.push(id);
+                self.dirty.add(id, peer);
                 None
             }
             Effect::CloseChannel { peer: id, channel } => {
-                let peer = self.peers.get_mut(&id)?;
-                peer.routes.remove(&channel);
+                let peer = self.peers.get_mut(id)?;
+                peer.routes.remove(channel);
                 let stood = peer.link.close(channel)?;
                 Some(Event::ChannelClosed {
                     peer: id,
@@ -187,8 +185,9 @@ impl Exchange {
                 })
             }
             Effect::HangUp { peer: id } => {
-                self.peers.get_mut(&id)?.leaving = true;
-                self.dirty.push(id);
+                let peer = self.peers.get_mut(id)?;
+                peer.leaving = true;
+                self.dirty.add(id, peer);
                 None
             }
             Effect::Admit { .. }
@@ -200,7 +199,7 @@ impl Exchange {
 
     /// Forgets a peer and says what the hub has to know.
     pub fn remove(&mut self, id: PeerId) -> Option<Event> {
-        let peer = self.peers.remove(&id)?;
+        let peer = self.peers.remove(id)?;
         let channels = peer
             .link
             .open_channels()
@@ -211,54 +210,72 @@ impl Exchange {
 
     /// Forgets everybody, when the relay stops, and says where their channels stood.
     pub fn part(&mut self) -> Vec<Event> {
-        let peers = std::mem::take(&mut self.peers);
         let stood = |(peer, its): (PeerId, Peer)| {
             let channels = its.link.open_channels();
             let channels = channels.map(|(number, stood)| (number, *stood)).collect();
             Event::Parted { peer, channels }
         };
-        peers.into_iter().map(stood).collect()
+        self.peers.take_all().map(stood).collect()
     }
 
     /// Peers that may have something to send since the last call, each once.
     pub fn take_dirty(&mut self) -> Vec<PeerId> {
-        let mut dirty = std::mem::take(&mut self.dirty);
-        dirty.sort_unstable();
-        dirty.dedup();
+        let dirty = std::mem::take(&mut self.dirty.0);
+        for id in &dirty {
+            if let Some(peer) = self.peers.get_mut(*id) {
+                peer.is_dirty = false;
+            }
+        }
         dirty
     }
 
-    /// Whole frames to send to a peer that has taken all it was given before.
-    pub fn take_output(&mut self, id: PeerId) -> Vec<u8> {
-        let Some(peer) = self.peers.get_mut(&id) else {
-            return Vec::new();
+    /// Whole frames to send to a peer that has taken all it was given before. They are taken by
+    /// [`Self::clear_output`].
+    pub fn output(&mut self, id: PeerId) -> &[u8] {
+        let Some(peer) = self.peers.get_mut(id) else {
+            return &[];
         };
         let talks = matches!(peer.stage, Stage::Talking(_));
         peer.caught_up |= talks && !peer.link.has_output();
-        peer.link.take_output()
+        peer.link.output()
+    }
+
+    /// What [`Self::output`] gave is with the transport.
+    pub fn clear_output(&mut self, id: PeerId) {
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.link.clear_output();
+        }
+    }
+
+    /// Gives up what costs memory and can be made again: for a peer of which nothing was heard for
+    /// a while.
+    pub fn rest(&mut self, id: PeerId) {
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.link.rest();
+        }
     }
 
     /// Whether the connection is to be closed once its output is sent.
     pub fn is_leaving(&self, id: PeerId) -> bool {
-        self.peers.get(&id).is_none_or(|peer| peer.leaving)
+        self.peers.get(id).is_none_or(|peer| peer.leaving)
     }
 
     /// Whether what a peer sent so far ends inside a frame.
     pub fn is_inside_frame(&self, id: PeerId) -> bool {
         let inside = |peer: &Peer| peer.assembler.is_inside_frame();
-        self.peers.get(&id).is_some_and(inside)
+        self.peers.get(id).is_some_and(inside)
     }
 
     /// Whether a peer's first message came.
     pub fn has_said_hello(&self, id: PeerId) -> bool {
         self.peers
-            .get(&id)
+            .get(id)
             .is_some_and(|peer| matches!(peer.stage, Stage::Talking(_)))
     }
 
     /// Refuses a peer for which too much waits: `with_transport` bytes were taken, not yet sent.
     pub fn check_backlog(&self, id: PeerId, with_transport: usize) -> Result<(), LinkError> {
-        let Some(peer) = self.peers.get(&id) else {
+        let Some(peer) = self.peers.get(id) else {
             return Ok(());
         };
         peer.link
@@ -268,11 +285,11 @@ impl Exchange {
     /// Looks at every peer's deadlines; returns those to close. Called about once a second.
     pub fn tick(&mut self, now: Moment) -> Vec<(PeerId, LinkError)> {
         let mut closed = Vec::new();
-        for (id, peer) in &mut self.peers {
+        for (id, peer) in self.peers.iter_mut() {
             match peer.tick(now) {
-                Ok(()) if peer.link.has_output() => self.dirty.push(*id),
+                Ok(()) if peer.link.has_output() => self.dirty.add(id, peer),
                 Ok(()) => {}
-                Err(error) => closed.push((*id, error)),
+                Err(error) => closed.push((id, error)),
             }
         }
         closed
@@ -290,8 +307,8 @@ impl Exchange {
     ) {
         let Some(route) = self
             .peers
-            .get(&from)
-            .and_then(|peer| peer.routes.get(&channel))
+            .get(from)
+            .and_then(|peer| peer.routes.get(channel))
         else {
             return;
         };
@@ -310,9 +327,9 @@ impl Exchange {
                 channel,
                 content,
             }));
-        } else if let Some(peer) = self.peers.get_mut(&to) {
+        } else if let Some(peer) = self.peers.get_mut(to) {
             peer.send(channel, bytes);
-            self.dirty.push(to);
+            self.dirty.add(to, peer);
         }
     }
 
@@ -320,8 +337,8 @@ impl Exchange {
     fn credit(&mut self, from: PeerId, channel: u16, up_to: u64, outgoing: &mut Vec<Outgoing>) {
         let Some(route) = self
             .peers
-            .get_mut(&from)
-            .and_then(|peer| peer.routes.get_mut(&channel))
+            .get_mut(from)
+            .and_then(|peer| peer.routes.get_mut(channel))
         else {
             return;
         };
@@ -337,9 +354,21 @@ impl Exchange {
                 channel,
                 content,
             }));
-        } else if let Some(peer) = self.peers.get_mut(&to) {
+        } else if let Some(peer) = self.peers.get_mut(to) {
             peer.grant(channel, up_to);
-            self.dirty.push(to);
+            self.dirty.add(to, peer);
+        }
+    }
+}
+
+/// Peers that may have something to send, each once.
+#[derive(Debug, Default)]
+struct Dirty(Vec<PeerId>);
+
+impl Dirty {
+    fn add(&mut self, id: PeerId, peer: &mut Peer) {
+        if !std::mem::replace(&mut peer.is_dirty, true) {
+            self.0.push(id);
         }
     }
 }
@@ -421,7 +450,7 @@ mod tests {
         let now = Moment::default();
         let address = PeerAddress::new("192.0.2.1:1".parse().unwrap());
         exchange.add(PEER, address, Some(Role::Customer), now);
-        let peer = exchange.peers.get_mut(&PEER).unwrap();
+        let peer = exchange.peers.get_mut(PEER).unwrap();
         peer.link.open(1, 0, 0);
         let elsewhere = PeerId { shard: 1, ..PEER };
         let route = Route {

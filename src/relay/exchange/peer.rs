@@ -46,6 +46,39 @@ pub(super) struct Route {
     pub credited: u64,
 }
 
+/// A peer's routes by channel. Numbers are given in order, from 1.
+#[derive(Debug, Default)]
+pub(super) struct Routes(Vec<Option<Route>>);
+
+impl Routes {
+    pub fn get(&self, channel: u16) -> Option<&Route> {
+        self.0.get(usize::from(channel).checked_sub(1)?)?.as_ref()
+    }
+
+    pub fn get_mut(&mut self, channel: u16) -> Option<&mut Route> {
+        self.0
+            .get_mut(usize::from(channel).checked_sub(1)?)?
+            .as_mut()
+    }
+
+    /// The link has checked the number.
+    pub fn insert(&mut self, channel: u16, route: Route) {
+        let place = usize::from(channel).saturating_sub(1);
+        if self.0.len() <= place {
+            self.0.resize(place + 1, None);
+        }
+        self.0[place] = Some(route);
+    }
+
+    pub fn remove(&mut self, channel: u16) {
+        if let Some(place) = usize::from(channel).checked_sub(1)
+            && let Some(route) = self.0.get_mut(place)
+        {
+            *route = None;
+        }
+    }
+}
+
 /// What came for a channel that is about to open: the hub tells one side of a route after the
 /// other, and the one it told first may be quick. The sender's window bounds it.
 #[derive(Debug, Default)]
@@ -60,7 +93,7 @@ pub(super) struct Peer {
     pub assembler: Assembler,
     pub stage: Stage,
     pub address: PeerAddress,
-    pub routes: HashMap<u16, Route>,
+    pub routes: Routes,
     /// Channels that are open, or were.
     opened: BTreeSet<u16>,
     /// Data for channels that are about to open.
@@ -68,10 +101,12 @@ pub(super) struct Peer {
     pub budget: Budget,
     /// To be closed once its output is sent.
     pub leaving: bool,
-    /// Has once taken everything there was.
-    pub caught_up: bool,
     /// When that was first seen by [`Self::tick`].
     leaving_since: Option<Moment>,
+    /// Has once taken everything there was.
+    pub caught_up: bool,
+    /// Among those that may have something to send.
+    pub is_dirty: bool,
 }
 
 impl Peer {
@@ -87,13 +122,14 @@ impl Peer {
                 role,
             },
             address,
-            routes: HashMap::new(),
+            routes: Routes::default(),
             opened: BTreeSet::new(),
             early: HashMap::new(),
             budget: Budget::new(now),
             leaving: false,
-            caught_up: false,
             leaving_since: None,
+            caught_up: false,
+            is_dirty: false,
         }
     }
 
@@ -118,15 +154,17 @@ impl Peer {
     /// channel that was closed meanwhile it is dropped, and its sender told to go back. On one
     /// that is about to open it waits, see [`Early`].
     pub fn send(&mut self, channel: u16, bytes: &[u8]) {
-        if !self.opened.contains(&channel) {
-            let early = self.early.entry(channel).or_default();
-            return early.data.push(bytes.to_vec());
-        }
         let sent = self.link.send(channel, bytes);
-        debug_assert!(
-            sent == bytes.len() || self.link.channel(channel).is_none(),
-            "credit of both sides of a route differs"
-        );
+        if sent < bytes.len() {
+            debug_assert!(
+                self.link.channel(channel).is_none(),
+                "credit of both sides of a route differs"
+            );
+            if !self.opened.contains(&channel) {
+                let early = self.early.entry(channel).or_default();
+                early.data.push(bytes.to_vec());
+            }
+        }
     }
 
     /// Passes credit on, now or when the channel opens.

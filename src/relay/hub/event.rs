@@ -14,6 +14,7 @@ use crate::domain::{
 };
 use crate::link::channel::Channel;
 use crate::link::message::{FromConsole, FromCustomer, Hello};
+use crate::relay::places::Placed;
 use crate::session::key::Digits;
 
 /// One connection that speaks the link protocol, for as long as the relay runs.
@@ -25,6 +26,12 @@ pub struct PeerId {
     pub slot: u32,
     /// How often the place was used before.
     pub generation: u32,
+}
+
+impl Placed for PeerId {
+    fn place(self) -> usize {
+        self.slot as usize
+    }
 }
 
 impl fmt::Debug for PeerId {

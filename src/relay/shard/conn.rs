@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
+use crate::domain::limits::SHARD_TICK;
 use crate::domain::{Moment, PeerAddress};
 use crate::http::websocket;
 use crate::net::StreamId;
@@ -171,16 +172,24 @@ impl Conn {
     /// Takes a sent buffer back, unless it grew large for one burst.
     pub fn reuse(&mut self, buffer: Vec<u8>) {
         self.in_flight = 0;
-        if self.output.is_empty() && buffer.capacity() <= KEPT_BYTES_MAX && !self.is_idle_link() {
+        if self.output.is_empty() && buffer.capacity() <= KEPT_BYTES_MAX {
             self.output = buffer;
         }
     }
 
-    /// An idle link keeps no buffer: there are thousands of them.
-    fn is_idle_link(&self) -> bool {
-        matches!(self.stage, Stage::Link)
+    /// A connection of which nothing moves keeps no buffers and no key schedules: there are
+    /// thousands of them. Called once a tick; returns whether it gave them up just now.
+    pub fn rests(&mut self, now: Moment) -> bool {
+        let still = now.since(self.moved);
+        // Nothing came back since the last time.
+        if !(SHARD_TICK..3 * SHARD_TICK).contains(&still) {
+            return false;
+        }
+        self.pipe.rest();
+        self.output.shrink_to_fit();
+        true
     }
 }
 
-/// A send buffer above this is not kept.
-const KEPT_BYTES_MAX: usize = 64 * 1024;
+/// A send buffer above this is not kept: a window of data, in records, and what goes with it.
+const KEPT_BYTES_MAX: usize = 160 * 1024;

@@ -29,6 +29,7 @@ use self::page::WebSide;
 use super::clock::Clock;
 use super::exchange::{Exchange, Outgoing, Parcel};
 use super::hub::{Effect, Event, PeerId};
+use super::places::{Placed, Places};
 use super::transcripts;
 use crate::domain::limits::{
     CONNECTIONS_PER_ADDRESS_MAX, HELLO_WITHIN, LINGER_MAX, PAGE_IDLE_MAX, SHARD_TICK,
@@ -91,8 +92,8 @@ pub struct Shard {
     /// The listener that only redirects, if it is this shard's.
     plain: Option<ListenerId>,
     exchange: Exchange,
-    conns: HashMap<StreamId, Conn>,
-    webs: HashMap<StreamId, WebSide>,
+    conns: Places<StreamId, Conn>,
+    webs: Places<StreamId, WebSide>,
     /// Connections per address (of IPv6, per network) that have not become links.
     visitors: HashMap<IpAddr, usize>,
     outgoing: Vec<Outgoing>,
@@ -121,8 +122,8 @@ impl Shard {
     ) -> std::io::Result<Self> {
         let waker = setting.shards[usize::from(index)].waker.clone();
         let mut ring = Ring::new(waker)?;
-        ring.listen(https);
-        let plain = plain.map(|socket| ring.listen(socket));
+        ring.listen(https)?;
+        let plain = plain.map(|socket| ring.listen(socket)).transpose()?;
         Ok(Self {
             index,
             setting,
@@ -130,8 +131,8 @@ impl Shard {
             mail,
             plain,
             exchange: Exchange::default(),
-            conns: HashMap::new(),
-            webs: HashMap::new(),
+            conns: Places::default(),
+            webs: Places::default(),
             visitors: HashMap::new(),
             outgoing: Vec::new(),
             pending: VecDeque::new(),
@@ -185,7 +186,7 @@ impl Shard {
             }
             Completion::Received { stream, lent } => self.received(stream, lent, now),
             Completion::Sent { stream, buffer } => {
-                if let Some(conn) = self.conns.get_mut(&stream) {
+                if let Some(conn) = self.conns.get_mut(stream) {
                     conn.moved = now;
                     conn.reuse(buffer);
                     self.flush(stream);
@@ -197,7 +198,7 @@ impl Shard {
                 if let Some(error) = error {
                     tracing::debug!(%error, "stream_failed");
                 }
-                if self.conns.contains_key(&stream) {
+                if self.conns.contains(stream) {
                     self.ended(stream);
                 } else {
                     self.web_ended(stream);
@@ -205,7 +206,7 @@ impl Shard {
             }
             Completion::SendFailed { stream, error } => {
                 tracing::debug!(%error, "stream_failed");
-                if self.conns.contains_key(&stream) {
+                if self.conns.contains(stream) {
                     self.drop_conn(stream);
                 } else {
                     self.web_is_deaf(stream);
@@ -261,7 +262,15 @@ impl Shard {
             self.fault(stream_of(peer), &error);
         }
         let mut over = Vec::new();
-        for (stream, conn) in &self.conns {
+        for (stream, conn) in self.conns.iter_mut() {
+            if conn.rests(now) {
+                let peer = PeerId {
+                    shard: self.index,
+                    slot: stream.slot,
+                    generation: stream.generation,
+                };
+                self.exchange.rest(peer);
+            }
             let limit = match conn.stage {
                 Stage::Head(_) | Stage::Upgrading { .. } => HELLO_WITHIN,
                 Stage::Page { .. } => PAGE_IDLE_MAX,
@@ -275,11 +284,11 @@ impl Shard {
                 conn.since
             };
             if now.since(since) > limit {
-                over.push(*stream);
+                over.push(stream);
             }
         }
         for stream in over {
-            if let Some(conn) = self.conns.get(&stream)
+            if let Some(conn) = self.conns.get(stream)
                 && matches!(conn.stage, Stage::Head(_))
                 && !conn.is_spare()
             {
@@ -305,27 +314,27 @@ impl Shard {
     fn flush(&mut self, stream: StreamId) {
         if self.ring.is_sending(stream) {
             let peer = self.peer(stream);
-            let waiting = self.conns.get(&stream).map_or(0, Conn::waiting);
+            let waiting = self.conns.get(stream).map_or(0, Conn::waiting);
             if let Err(error) = self.exchange.check_backlog(peer, waiting) {
                 self.fault(stream, &error);
             }
             return;
         }
         let peer = self.peer(stream);
-        let Some(conn) = self.conns.get_mut(&stream) else {
+        let Some(conn) = self.conns.get_mut(stream) else {
             return;
         };
         let mut leaving = false;
         if conn.is_peer() {
-            let output = self.exchange.take_output(peer);
-            conn.push_link(&output);
+            conn.push_link(self.exchange.output(peer));
+            self.exchange.clear_output(peer);
             leaving = self.exchange.is_leaving(peer);
         }
         if leaving {
             conn.push_close();
             self.leave(stream);
         }
-        let Some(conn) = self.conns.get_mut(&stream) else {
+        let Some(conn) = self.conns.get_mut(stream) else {
             return;
         };
         let bytes = conn.take_output();
@@ -342,12 +351,12 @@ impl Shard {
 
     /// Asks for more bytes, now or when other threads have taken what is pending.
     fn go_on_receiving(&mut self, stream: StreamId) {
-        let Some(conn) = self.conns.get(&stream) else {
+        let Some(conn) = self.conns.get(stream) else {
             return;
         };
         let wants = match &conn.stage {
             Stage::Upgrading { .. } => false,
-            Stage::Page { web } => self.webs.get(web).is_some_and(WebSide::has_room),
+            Stage::Page { web } => self.webs.get(*web).is_some_and(WebSide::has_room),
             Stage::Head(_) | Stage::Link | Stage::Socket(_) | Stage::Done => true,
         };
         if !wants {
@@ -406,7 +415,7 @@ impl Shard {
     /// Encryption came to an end. That is a fault unless a browser only said that it goes; an
     /// endpoint that does so does not trust the link key, which somebody has to know.
     fn tls_fault(&mut self, stream: StreamId, error: &TlsError) {
-        let Some(conn) = self.conns.get(&stream) else {
+        let Some(conn) = self.conns.get(stream) else {
             return;
         };
         if !error.is_farewell() || conn.is_peer() || conn.is_fresh_link() {
@@ -419,7 +428,7 @@ impl Shard {
 
     /// A peer broke a rule: says so in the log and closes, after an alert if there is one.
     fn fault(&mut self, stream: StreamId, error: &dyn std::error::Error) {
-        if !self.conns.contains_key(&stream) {
+        if !self.conns.contains(stream) {
             return;
         }
         self.note_fault(stream, error);
@@ -428,7 +437,7 @@ impl Shard {
     }
 
     fn note_fault(&self, stream: StreamId, error: &dyn std::error::Error) {
-        if let Some(conn) = self.conns.get(&stream) {
+        if let Some(conn) = self.conns.get(stream) {
             tracing::info!(address = %conn.address, reason = %error, "peer_closed");
             self.setting.counters.closed_for_fault.up();
         }
@@ -445,7 +454,7 @@ impl Shard {
     /// The connection is over for everybody but the kernel, which still sends what was said.
     fn leave(&mut self, stream: StreamId) {
         let peer = self.peer(stream);
-        let Some(conn) = self.conns.get_mut(&stream) else {
+        let Some(conn) = self.conns.get_mut(stream) else {
             return;
         };
         let stage = std::mem::replace(&mut conn.stage, Stage::Done);
@@ -464,7 +473,7 @@ impl Shard {
             }
             Stage::Page { web } => {
                 self.setting.counters.pages.down();
-                self.webs.remove(&web);
+                self.webs.remove(web);
                 self.ring.close(web);
             }
             Stage::Done => {}
@@ -475,7 +484,7 @@ impl Shard {
     fn drop_conn(&mut self, stream: StreamId) {
         self.leave(stream);
         self.no_visitor(stream);
-        self.conns.remove(&stream);
+        self.conns.remove(stream);
         self.ring.close(stream);
     }
 
@@ -483,7 +492,7 @@ impl Shard {
     /// lowered by the caller.
     fn answer_and_close(&mut self, stream: StreamId, reply: &[u8]) {
         self.say(stream, reply);
-        if let Some(conn) = self.conns.get_mut(&stream) {
+        if let Some(conn) = self.conns.get_mut(stream) {
             let address = conn.address;
             let was_upgrading = matches!(conn.stage, Stage::Upgrading { .. });
             conn.stage = Stage::Done;
@@ -500,14 +509,14 @@ impl Shard {
 
     /// Plaintext to a connection.
     fn say(&mut self, stream: StreamId, plaintext: &[u8]) {
-        if let Some(conn) = self.conns.get_mut(&stream) {
+        if let Some(conn) = self.conns.get_mut(stream) {
             conn.push(plaintext);
         }
     }
 
     /// A connection became a link, or is gone.
     fn no_visitor(&mut self, stream: StreamId) {
-        let Some(conn) = self.conns.get_mut(&stream) else {
+        let Some(conn) = self.conns.get_mut(stream) else {
             return;
         };
         if !std::mem::replace(&mut conn.is_visitor, false) {
@@ -528,6 +537,12 @@ impl Shard {
             slot: stream.slot,
             generation: stream.generation,
         }
+    }
+}
+
+impl Placed for StreamId {
+    fn place(self) -> usize {
+        self.slot as usize
     }
 }
 

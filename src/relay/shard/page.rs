@@ -34,7 +34,7 @@ impl WebSide {
 impl Shard {
     /// Hands a connection over: the preamble, then what it sent so far, then everything.
     pub(super) fn open_page(&mut self, front: StreamId, head: Vec<u8>, now: Moment) {
-        let Some(conn) = self.conns.get_mut(&front) else {
+        let Some(conn) = self.conns.get_mut(front) else {
             return;
         };
         conn.moved = now;
@@ -66,11 +66,11 @@ impl Shard {
 
     /// Bytes from the browser.
     pub(super) fn to_web(&mut self, front: StreamId, plaintext: &[u8]) {
-        let Some(Stage::Page { web }) = self.conns.get(&front).map(|conn| &conn.stage) else {
+        let Some(Stage::Page { web }) = self.conns.get(front).map(|conn| &conn.stage) else {
             return;
         };
         let web = *web;
-        if let Some(side) = self.webs.get_mut(&web) {
+        if let Some(side) = self.webs.get_mut(web) {
             if !side.deaf {
                 side.output.extend_from_slice(plaintext);
             }
@@ -80,11 +80,11 @@ impl Shard {
 
     /// Bytes from the web side.
     pub(super) fn from_web(&mut self, web: StreamId, bytes: &[u8], now: Moment) {
-        let Some(side) = self.webs.get_mut(&web) else {
+        let Some(side) = self.webs.get_mut(web) else {
             return;
         };
         let front = side.front;
-        let Some(conn) = self.conns.get_mut(&front) else {
+        let Some(conn) = self.conns.get_mut(front) else {
             return;
         };
         conn.moved = now;
@@ -96,11 +96,11 @@ impl Shard {
 
     /// The browser has taken everything.
     pub(super) fn web_may_go_on(&mut self, front: StreamId) {
-        let Some(Stage::Page { web }) = self.conns.get(&front).map(|conn| &conn.stage) else {
+        let Some(Stage::Page { web }) = self.conns.get(front).map(|conn| &conn.stage) else {
             return;
         };
         let web = *web;
-        let Some(side) = self.webs.get_mut(&web) else {
+        let Some(side) = self.webs.get_mut(web) else {
             return;
         };
         if side.ended {
@@ -114,7 +114,7 @@ impl Shard {
     /// The web side has taken what it was sent.
     pub(super) fn web_sent(&mut self, web: StreamId) {
         self.flush_web(web);
-        let Some(side) = self.webs.get(&web) else {
+        let Some(side) = self.webs.get(web) else {
             return;
         };
         if side.has_room() {
@@ -124,7 +124,7 @@ impl Shard {
 
     /// The web side is done with this connection.
     pub(super) fn web_ended(&mut self, web: StreamId) {
-        let Some(side) = self.webs.get_mut(&web) else {
+        let Some(side) = self.webs.get_mut(web) else {
             return;
         };
         side.ended = true;
@@ -135,7 +135,7 @@ impl Shard {
     /// The web side answered without hearing the browser out, and closed. Its answer is still to
     /// be received.
     pub(super) fn web_is_deaf(&mut self, web: StreamId) {
-        let Some(side) = self.webs.get_mut(&web) else {
+        let Some(side) = self.webs.get_mut(web) else {
             return;
         };
         side.deaf = true;
@@ -145,7 +145,7 @@ impl Shard {
     }
 
     fn flush_web(&mut self, web: StreamId) {
-        let Some(side) = self.webs.get_mut(&web) else {
+        let Some(side) = self.webs.get_mut(web) else {
             return;
         };
         if !side.output.is_empty() && !self.ring.is_sending(web) {

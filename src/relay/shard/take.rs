@@ -13,7 +13,7 @@ use crate::tls::pipe::Progress;
 impl Shard {
     /// Bytes from the network, or from the web side.
     pub(super) fn received(&mut self, stream: StreamId, mut lent: Lent, now: Moment) {
-        if let Some(conn) = self.conns.get_mut(&stream) {
+        if let Some(conn) = self.conns.get_mut(stream) {
             let mut side = std::mem::take(&mut self.side);
             match conn.receive(&mut lent, &self.setting.configs, &mut side, now) {
                 Ok((progress, plain)) => {
@@ -33,7 +33,7 @@ impl Shard {
 
     /// Plaintext of a connection, by what the connection is.
     fn plain(&mut self, stream: StreamId, plaintext: &mut [u8], progress: Progress, now: Moment) {
-        let Some(conn) = self.conns.get_mut(&stream) else {
+        let Some(conn) = self.conns.get_mut(stream) else {
             return;
         };
         if progress != Progress::Handshaking && conn.is_fresh_link() {
@@ -45,7 +45,7 @@ impl Shard {
         if plaintext.is_empty() {
             return;
         }
-        let Some(conn) = self.conns.get_mut(&stream) else {
+        let Some(conn) = self.conns.get_mut(stream) else {
             return;
         };
         match &mut conn.stage {
@@ -75,7 +75,7 @@ impl Shard {
 
     /// Looks at a first request's head.
     fn classify(&mut self, stream: StreamId, now: Moment) {
-        let Some(conn) = self.conns.get_mut(&stream) else {
+        let Some(conn) = self.conns.get_mut(stream) else {
             return;
         };
         let Stage::Head(bytes) = &mut conn.stage else {
@@ -158,7 +158,7 @@ impl Shard {
     /// The hub's answer to a ticket.
     pub(super) fn admit(&mut self, peer: PeerId, role: Option<Role>, now: Moment) {
         let stream = stream_of(peer);
-        let Some(conn) = self.conns.get_mut(&stream) else {
+        let Some(conn) = self.conns.get_mut(stream) else {
             return;
         };
         let Stage::Upgrading { key, early } = &mut conn.stage else {
