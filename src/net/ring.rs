@@ -119,6 +119,8 @@ pub struct Ring {
     woken: Box<[u8; 8]>,
     /// Receives that found no buffer, and those asked for after them: first come, first served.
     starved: Vec<StreamId>,
+    /// Only to be used again.
+    entries: Vec<cqueue::Entry>,
 }
 
 impl Ring {
@@ -146,6 +148,7 @@ impl Ring {
             waker,
             woken: Box::new([0; 8]),
             starved: Vec::new(),
+            entries: Vec::new(),
         };
         ring.await_wake();
         Ok(ring)
@@ -313,10 +316,12 @@ impl Ring {
             Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {}
             Err(error) => return Err(error),
         }
-        let entries: Vec<cqueue::Entry> = self.uring.completion().collect();
-        for entry in entries {
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.extend(self.uring.completion());
+        for entry in entries.drain(..) {
             self.complete(&entry, completions);
         }
+        self.entries = entries;
         Ok(())
     }
 

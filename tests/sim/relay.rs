@@ -276,7 +276,9 @@ impl Relay {
     pub fn flush(&mut self, index: usize) {
         let shard = &mut self.shards[index];
         let mut over = Vec::new();
-        for peer in shard.exchange.take_dirty() {
+        let mut dirty = Vec::new();
+        shard.exchange.take_dirty(&mut dirty);
+        for peer in dirty {
             let Some(wire) = self.wires.get_mut(&peer).filter(|wire| !wire.relay_closed) else {
                 continue;
             };

@@ -218,15 +218,16 @@ impl Exchange {
         self.peers.take_all().map(stood).collect()
     }
 
-    /// Peers that may have something to send since the last call, each once.
-    pub fn take_dirty(&mut self) -> Vec<PeerId> {
-        let dirty = std::mem::take(&mut self.dirty.0);
-        for id in &dirty {
+    /// Peers that may have something to send since the last call, each once. They are put into
+    /// `dirty`, which is emptied first.
+    pub fn take_dirty(&mut self, dirty: &mut Vec<PeerId>) {
+        dirty.clear();
+        std::mem::swap(dirty, &mut self.dirty.0);
+        for id in dirty {
             if let Some(peer) = self.peers.get_mut(*id) {
                 peer.is_dirty = false;
             }
         }
-        dirty
     }
 
     /// Whole frames to send to a peer that has taken all it was given before. They are taken by

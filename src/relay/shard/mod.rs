@@ -102,6 +102,8 @@ pub struct Shard {
     parked: Vec<StreamId>,
     /// Listeners that found no descriptor.
     deaf: Vec<ListenerId>,
+    /// Only to be used again.
+    dirty: Vec<PeerId>,
     /// For a record that began in one buffer and ended in another.
     side: Vec<u8>,
     ticked: Moment,
@@ -138,6 +140,7 @@ impl Shard {
             pending: VecDeque::new(),
             parked: Vec::new(),
             deaf: Vec::new(),
+            dirty: Vec::new(),
             side: Vec::new(),
             ticked: Moment::default(),
         })
@@ -305,9 +308,12 @@ impl Shard {
 
     /// Sends what peers have to hear.
     fn flush_peers(&mut self) {
-        for peer in self.exchange.take_dirty() {
-            self.flush(stream_of(peer));
+        let mut dirty = std::mem::take(&mut self.dirty);
+        self.exchange.take_dirty(&mut dirty);
+        for peer in &dirty {
+            self.flush(stream_of(*peer));
         }
+        self.dirty = dirty;
     }
 
     /// Sends what waits for a connection, unless a send is under way; then this is called again.
