@@ -78,6 +78,10 @@ pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 512;
 
 // ---- relay ----
 
+/// Sockets that peers opened, at each ring thread: the kernel's own limit for a ring's table
+/// (`IORING_MAX_FIXED_FILES` of older kernels).
+pub const SOCKETS_PER_RING_MAX: u32 = 1 << 15;
+
 /// Events waiting for the hub from all shards together.
 pub const HUB_QUEUE_MAX: usize = 4_096;
 /// Orders and parcels waiting for one shard.

@@ -121,6 +121,7 @@ pub struct Ring {
     starved: Vec<StreamId>,
     /// Only to be used again.
     entries: Vec<cqueue::Entry>,
+    sockets: u32,
 }
 
 impl Ring {
@@ -137,7 +138,7 @@ impl Ring {
             .setup_r_disabled()
             .build(SUBMISSIONS)?;
         let buffers = BufferRing::register(&uring.submitter())?;
-        register_table(&uring.submitter())?;
+        let sockets = register_table(&uring.submitter())?;
         restrict(&uring)?;
         let mut ring = Self {
             uring: ManuallyDrop::new(uring),
@@ -149,9 +150,15 @@ impl Ring {
             woken: Box::new([0; 8]),
             starved: Vec::new(),
             entries: Vec::new(),
+            sockets,
         };
         ring.await_wake();
         Ok(ring)
+    }
+
+    /// Peers that can be connected at once.
+    pub fn sockets_max(&self) -> u32 {
+        self.sockets
     }
 
     /// Accepts on a bound listener.

@@ -11,6 +11,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::socket::{self, SockaddrLike as _, SockaddrStorage, sockopt};
 
 use super::buffer_ring::{BUFFER_BYTES, GROUP};
+use crate::domain::limits::SOCKETS_PER_RING_MAX;
 
 /// Peers that are accepted at once; more wait in the listener's backlog for the next turn.
 pub(super) const ACCEPTS_AT_ONCE: u16 = 16;
@@ -68,13 +69,11 @@ impl Socket {
 /// count towards it).
 pub(super) fn register_table(submitter: &Submitter<'_>) -> io::Result<u32> {
     let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    let places = u32::try_from(soft).unwrap_or(u32::MAX).min(PLACES_MAX);
+    let places = u32::try_from(soft).unwrap_or(u32::MAX);
+    let places = places.min(SOCKETS_PER_RING_MAX);
     submitter.register_files_sparse(places)?;
     Ok(places)
 }
-
-/// The kernel's own limit (`IORING_MAX_FIXED_FILES`).
-const PLACES_MAX: u32 = 1 << 15;
 
 /// A listener, and where the kernel writes peers' addresses.
 pub(super) struct Listener {

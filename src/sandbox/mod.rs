@@ -27,6 +27,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
 
+use crate::domain::limits::SOCKETS_PER_RING_MAX;
+
 pub use handed::{Handed, HandedError};
 pub use sys::keep_descriptors_from_children;
 
@@ -160,12 +162,16 @@ pub fn enter_writer() -> Result<(), SandboxError> {
     calls::restrict(calls::Set::Writer)
 }
 
-/// Raises the number of open descriptors to what the system allows this process.
+/// Raises the number of open descriptors to [`SOCKETS_PER_RING_MAX`], or to what the system allows
+/// this process. A kernel starts with 4,096, which also limits a ring's table of sockets.
 pub fn allow_many_descriptors() -> Result<(), SandboxError> {
-    let what = process("the number of open descriptors");
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
-    raised.map_err(what)
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| {
+        let wanted = hard.max(SOCKETS_PER_RING_MAX.into());
+        // Only root may go beyond what it was given.
+        setrlimit(Resource::RLIMIT_NOFILE, wanted, wanted)
+            .or_else(|_| setrlimit(Resource::RLIMIT_NOFILE, hard, hard))
+    });
+    raised.map_err(process("the number of open descriptors"))
 }
 
 fn process(what: &'static str) -> impl Fn(nix::Error) -> SandboxError {

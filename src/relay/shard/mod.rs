@@ -126,6 +126,8 @@ impl Shard {
         let mut ring = Ring::new(waker)?;
         ring.listen(https)?;
         let plain = plain.map(|socket| ring.listen(socket)).transpose()?;
+        let sockets_max = ring.sockets_max();
+        tracing::info!(shard = index, sockets_max, "shard_started");
         Ok(Self {
             index,
             setting,
