@@ -160,8 +160,14 @@ fn a_version_that_eats_the_disk_is_left() {
     let broken = with_root(|root| {
         let table = root.join("etc/inittab");
         let rest = fs::read_to_string(&table).unwrap();
-        // Without a sign that would need a shell (an equals sign does): there is none.
-        let eats = "::sysinit:/bin/busybox cp /dev/zero /data/eaten\n";
+        // At once, or the watchdog is faster. Without a sign that would need a shell (an equals sign
+        // does): there is none.
+        let mut eats: String = (4..=10)
+            .rev()
+            .map(|power| 1_u64 << (power + 20))
+            .map(|size| format!("::sysinit:/bin/busybox fallocate -l {size} /data/eaten.{size}\n"))
+            .collect();
+        eats.push_str("::sysinit:/bin/busybox cp /dev/zero /data/eaten\n");
         let rest = rest.replacen("::respawn:", &format!("{eats}::respawn:"), 1);
         fs::write(&table, rest).unwrap();
     });
