@@ -6,6 +6,7 @@
 //!                         ├─ terminal   Ctrl-C in the middle of output, the relay's memory
 //!                         ├─ download   the customer client
 //!                         ├─ update     the update agent's write phase and memory
+//!                         ├─ relay      CPU and memory of the relay, beside HAProxy's
 //!                         └─ image      the firmware image, with --image
 //!                             each gives rows ─> a table, and JSON
 //! ```
@@ -29,6 +30,7 @@ mod booted;
 mod chat;
 mod download;
 mod image;
+mod relay;
 mod row;
 #[path = "../update/server.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
@@ -69,6 +71,9 @@ struct Arguments {
     /// Be the update agent of the appliance in this folder
     #[arg(long, value_name = "DIR", hide = true)]
     agent: Option<PathBuf>,
+    /// Move bytes to this port, and do nothing else
+    #[arg(long, value_name = "PORT", hide = true)]
+    plain_relay: Option<u16>,
     /// Where the programs are; beside this one's folder unless given
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
@@ -82,6 +87,7 @@ enum Part {
     Terminal,
     Download,
     Update,
+    Relay,
 }
 
 impl Part {
@@ -92,6 +98,7 @@ impl Part {
             Self::Terminal => terminal::measure(bench).await,
             Self::Download => download::measure(bench).await,
             Self::Update => update::measure(bench),
+            Self::Relay => relay::measure(bench).await,
         }
     }
 }
@@ -120,6 +127,9 @@ async fn main() -> ExitCode {
     if let Some(folder) = &arguments.agent {
         update::be_the_agent(folder);
         return ExitCode::SUCCESS;
+    }
+    if let Some(behind) = arguments.plain_relay {
+        relay::be_plain(behind);
     }
     let own = std::env::current_exe().unwrap();
     let beside = own.parent().and_then(Path::parent).unwrap().to_owned();

@@ -13,7 +13,7 @@ pub struct Row {
     /// What ours is divided by: another program's figure in the same run, or the limit itself.
     peer: f64,
     ratio: f64,
-    /// An absolute limit is its own peer, in `unit`.
+    /// On the ratio; without a peer, in `unit`.
     limit: f64,
     holds: bool,
 }
@@ -35,6 +35,28 @@ impl Row {
         row
     }
 
+    /// A figure beside a peer's, both in `unit`, whose ratio must not exceed a limit. The ratio is
+    /// that of rounds, so it need not be the one of the two figures.
+    pub fn against(
+        name: &str,
+        unit: &'static str,
+        (ours, peer): (f64, f64),
+        ratio: f64,
+        limit: f64,
+    ) -> Self {
+        let row = Self {
+            name: name.to_owned(),
+            unit,
+            ours,
+            peer,
+            ratio,
+            limit,
+            holds: ratio <= limit,
+        };
+        eprintln!("{}", row.line());
+        row
+    }
+
     /// Whether it is as it should be.
     pub fn holds(&self) -> bool {
         self.holds
@@ -48,16 +70,20 @@ impl Row {
             ours,
             peer,
             ratio,
+            limit,
             ..
         } = self;
-        format!("{name:<66} {ours:>9.2} {peer:>9.2} {unit:<4} {ratio:>6.2}  {verdict}")
+        format!("{name:<68} {ours:>9.2} {peer:>9.2} {unit:<4} {ratio:>6.2} {limit:>9.2}  {verdict}")
     }
 }
 
 /// All rows under a heading.
 pub fn table(rows: &[Row]) -> String {
-    let (name, ours, limit, unit) = ("name", "ours", "limit", "unit");
-    let mut text = format!("{name:<66} {ours:>9} {limit:>9} {unit:<4} {:>6}\n", "ratio");
+    let (name, ours, peer, unit, ratio) = ("name", "ours", "peer", "unit", "ratio");
+    let mut text = format!(
+        "{name:<68} {ours:>9} {peer:>9} {unit:<4} {ratio:>6} {:>9}\n",
+        "limit"
+    );
     for row in rows {
         writeln!(text, "{}", row.line()).unwrap();
     }

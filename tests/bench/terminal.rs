@@ -185,7 +185,7 @@ impl Drop for Watch {
 }
 
 /// The process's own share of memory (`proc_pid_smaps(5)`); 0 once it has ended.
-fn pss_kib(pid: Pid) -> u64 {
+pub fn pss_kib(pid: Pid) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let mut lines = text.lines();
     let found = lines.find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB"));

@@ -17,14 +17,19 @@ pub fn name() -> ServerName<'static> {
 /// are about.
 pub fn connector(alpn: &[&[u8]]) -> TlsConnector {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+    TlsConnector::from(Arc::new(config(alpn, &provider)))
+}
+
+/// The same before it is made into a connector, with a provider's ciphers and curves.
+pub fn config(alpn: &[&[u8]], provider: &Arc<CryptoProvider>) -> ClientConfig {
+    let mut config = ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()
         .unwrap()
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+        .with_custom_certificate_verifier(Arc::new(Anybody(Arc::clone(provider))))
         .with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-    TlsConnector::from(Arc::new(config))
+    config
 }
 
 #[derive(Debug)]
