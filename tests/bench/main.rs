@@ -59,7 +59,7 @@ struct Arguments {
     /// Also write the rows to this file, as a list of objects
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Fewer rounds: seconds instead of a minute, and less sure
+    /// Fewer rounds: a minute instead of some, and less sure
     #[arg(long)]
     quick: bool,
     /// Only the firmware image: how it is made, how it boots

@@ -19,9 +19,9 @@ const LARGE: usize = PAYLOAD_BYTES_MAX;
 const LARGE_IN_SOCKET: usize = LARGE - socket::HEADER_BYTES;
 
 /// Payload of one round.
-const LARGE_TOTAL: usize = 384 << 20;
-const SMALL_TOTAL: usize = 48 << 20;
-const RECORDED_TOTAL: usize = 128 << 20;
+const LARGE_TOTAL: usize = 256 << 20;
+const SMALL_TOTAL: usize = 32 << 20;
+const RECORDED_TOTAL: usize = 96 << 20;
 /// Payload that is compared, of each stream: more than a window, so that credit is renewed.
 const COMPARED: usize = 256 << 10;
 

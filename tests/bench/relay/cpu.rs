@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use crate::support::SOON;
 
 /// A process that did nothing for this long has done everything it was given.
-const CALM: Duration = Duration::from_millis(20);
+const CALM: Duration = Duration::from_millis(10);
 
 /// Seconds that a process may take within [`CALM`] and still count as calm: its clocks tick.
 const CALM_MAX: f64 = 0.000_5;
@@ -70,6 +70,7 @@ fn move_to(cores: &CpuSet) {
 
 /// The CPU time that a process takes, all its threads and what the kernel does in their name.
 pub struct Meter {
+    pid: Pid,
     clock: ClockId,
     from: f64,
 }
@@ -78,13 +79,13 @@ impl Meter {
     /// From now on.
     pub fn start(pid: Pid) -> Self {
         let clock = ClockId::pid_cpu_clock_id(pid).unwrap();
-        let from = settled(clock);
-        Self { clock, from }
+        let from = settled(pid, clock);
+        Self { pid, clock, from }
     }
 
     /// Seconds until it had done all it was given.
     pub fn seconds(self) -> f64 {
-        settled(self.clock) - self.from
+        settled(self.pid, self.clock) - self.from
     }
 }
 
@@ -96,19 +97,31 @@ pub fn own_seconds(work: impl FnOnce()) -> f64 {
     now(clock) - from
 }
 
-/// The clock once it stands still.
-fn settled(clock: ClockId) -> f64 {
+/// The clock once nothing is left to do: on a busy core, who has work may wait for its turn.
+fn settled(pid: Pid, clock: ClockId) -> f64 {
     let until = Instant::now() + SOON;
-    let mut before = now(clock);
     loop {
+        let before = now(clock);
         std::thread::sleep(CALM);
         let after = now(clock);
-        if after - before <= CALM_MAX {
+        if after - before <= CALM_MAX && is_asleep(pid) {
             return after;
         }
         assert!(Instant::now() < until, "still busy after {SOON:?}");
-        before = after;
     }
+}
+
+/// Whether every thread of a process waits for something (`proc_pid_stat(5)`).
+fn is_asleep(pid: Pid) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let mut stats = threads.filter_map(|thread| {
+        // One that ends meanwhile has done its work.
+        std::fs::read_to_string(thread.ok()?.path().join("stat")).ok()
+    });
+    stats.all(|stat| {
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('S'))
+    })
 }
 
 /// In seconds.

@@ -17,8 +17,8 @@ use crate::row::Row;
 use crate::support::SOON;
 use crate::terminal::pss_kib;
 
-/// Idle clients: as many customers as wait in queues of a large site. What the relay can hold, 25,000,
-/// is more than one process may have descriptors for.
+/// Idle clients. The 25,000 that an appliance is to hold are more than one process may have
+/// descriptors for, here and in the relay.
 const IDLE: u32 = 2_000;
 /// Against which many are held.
 const FEW: u32 = 10;

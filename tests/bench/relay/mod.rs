@@ -71,7 +71,7 @@ pub async fn measure(bench: &Bench) -> Vec<Row> {
         sessions,
         haproxy,
         pattern: Pattern::new(),
-        rounds: bench.rounds(5),
+        rounds: bench.rounds(3),
     };
     let mut rows = bulk::rows(&mut scene).await;
     rows.extend(single::rows(&mut scene));

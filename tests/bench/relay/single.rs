@@ -14,11 +14,11 @@ use super::{STREAMS, Scene};
 use crate::row::{Row, percentile};
 
 /// Handshakes of one round, one after the other.
-const HANDSHAKES: u32 = 600;
+const HANDSHAKES: u32 = 500;
 /// Round trips of one round.
-const TRIPS: usize = 3_000;
+const TRIPS: usize = 2_000;
 /// Messages of one round, when many are under way at once.
-pub const MESSAGES: u32 = 60_000;
+pub const MESSAGES: u32 = 50_000;
 
 /// All of it.
 pub fn rows(scene: &mut Scene) -> Vec<Row> {
