@@ -123,7 +123,9 @@ impl Drop for HaProxy {
     }
 }
 
-/// Everything that HAProxy could do for nothing here is off: tickets, sessions to resume, logs.
+/// What HAProxy could do for nothing here is off: sessions to resume, logs. It sends two tickets after
+/// a TLS 1.3 handshake whatever is said here; with `no-tls-tickets` they hold nothing sealed, which
+/// costs it as much.
 fn configuration(certificate: &str, behind: u16) -> String {
     let mut text = "global
     nbthread 1
