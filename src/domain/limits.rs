@@ -91,7 +91,9 @@ pub const RECORDER_QUEUE_MAX: usize = 4_096;
 /// Records committed by one transaction at most.
 pub const RECORDER_BATCH_MAX: usize = 256;
 /// Pieces of shell output waiting to be written to transcripts.
-pub const TRANSCRIPT_QUEUE_MAX: usize = 256;
+pub const TRANSCRIPT_QUEUE_MAX: usize = 128;
+/// Bytes of such a piece: two frames.
+pub const TRANSCRIPT_PIECE_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
 /// Control connections served at once (web, command line, supervisor).
 pub const CONTROL_CONNECTIONS_MAX: usize = 64;
 /// One request or reply on the control socket.

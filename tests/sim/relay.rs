@@ -122,7 +122,7 @@ impl Relay {
         let peer = PeerId {
             shard,
             // Slots are used again, under another generation.
-            slot: (0..)
+            slot: (0..u32::MAX)
                 .find(|slot| !used(slot))
                 .expect("fewer than 2^32 peers"),
             generation: self.slots,

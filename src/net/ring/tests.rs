@@ -196,11 +196,13 @@ fn streams_with_much_to_say_let_the_others_have_their_turn() {
     let mut streams = Vec::new();
     while streams.len() < talkative {
         let mut client = TcpStream::connect(address).unwrap();
-        // Ten buffers' worth: all of it waits in the socket.
-        client
-            .write_all(&vec![7; 10 * BUFFER_BYTES as usize])
-            .unwrap();
-        clients.push(client);
+        // Something waits in every socket; ten buffers' worth follow as it takes them.
+        client.write_all(&[7; 1_000]).unwrap();
+        let mut writer = client.try_clone().unwrap();
+        let writing = std::thread::spawn(move || {
+            let _ = writer.write_all(&vec![7; 10 * BUFFER_BYTES as usize]);
+        });
+        clients.push((client, writing));
         let mut completions = Vec::new();
         ring.wait(Duration::from_secs(5), &mut completions).unwrap();
         for completion in completions {
@@ -225,6 +227,10 @@ fn streams_with_much_to_say_let_the_others_have_their_turn() {
         }
     }
     assert_eq!(turns.len(), talkative, "some were never read");
+    for (client, writing) in clients {
+        client.shutdown(std::net::Shutdown::Both).unwrap();
+        writing.join().unwrap();
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ use self::peer::{CREDIT_CRUMB_BYTES, Peer, Route, Stage};
 use super::hub::event::Tap;
 use super::hub::{Effect, Event, PeerId, Role};
 use super::places::Places;
+use crate::domain::limits::TRANSCRIPT_PIECE_BYTES_MAX;
 use crate::domain::{Moment, PeerAddress};
 use crate::link::channel::Channel;
 use crate::link::connection::decode;
@@ -315,11 +316,7 @@ impl Exchange {
         };
         let ((to, channel), tap) = (route.to, route.tap);
         if let Some(tap) = tap {
-            outgoing.push(Outgoing::Tapped {
-                tap,
-                offset,
-                bytes: bytes.to_vec(),
-            });
+            record(tap, offset, bytes, outgoing);
         }
         if to.shard != from.shard {
             let content = Content::Data(bytes.to_vec());
@@ -359,6 +356,24 @@ impl Exchange {
             peer.grant(channel, up_to);
             self.dirty.add(to, peer);
         }
+    }
+}
+
+/// Output for a recording; what follows on what is waiting there already goes with it.
+fn record(tap: Tap, offset: u64, bytes: &[u8], outgoing: &mut Vec<Outgoing>) {
+    if let Some(Outgoing::Tapped {
+        tap: before,
+        offset: from,
+        bytes: so_far,
+    }) = outgoing.last_mut()
+        && *before == tap
+        && *from + so_far.len() as u64 == offset
+        && so_far.len() + bytes.len() <= TRANSCRIPT_PIECE_BYTES_MAX
+    {
+        so_far.extend_from_slice(bytes);
+    } else {
+        let bytes = bytes.to_vec();
+        outgoing.push(Outgoing::Tapped { tap, offset, bytes });
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::budget::Budget;
 use crate::domain::limits::{
-    CONSOLE_REPLAY_BYTES_MAX, CREDIT_STEP_BYTES, HELLO_WITHIN, LINGER_MAX,
+    CONSOLE_REPLAY_BYTES_MAX, CREDIT_STEP_BYTES, HELLO_WITHIN, LINGER_MAX, WINDOW_BYTES,
 };
 use crate::domain::{Moment, PeerAddress};
 use crate::link::channel::Channel;
@@ -30,10 +30,12 @@ pub(super) enum Stage {
 }
 
 /// A channel's credit goes on in steps of at least this many bytes, the first one as it comes: who
-/// gives it in crumbs must not fill the other side's link with them.
-pub(super) const CREDIT_CRUMB_BYTES: u64 = 4 * 1024;
-// A receiver that renews as it should never waits here.
-const _: () = assert!(CREDIT_CRUMB_BYTES < CREDIT_STEP_BYTES);
+/// gives it in crumbs must not fill the other side's link with them, and a sender that is given half a
+/// window sends that in one piece, which costs everybody less than two pieces.
+pub(super) const CREDIT_CRUMB_BYTES: u64 = WINDOW_BYTES / 2;
+// A sender that has used all its credit gets more: when the receiver has taken all that was sent, it
+// has renewed at most a step ago, and so has given at least this much beyond what was passed on.
+const _: () = assert!(CREDIT_CRUMB_BYTES <= WINDOW_BYTES - CREDIT_STEP_BYTES);
 
 /// Where a channel's data goes.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,7 @@
 //! Releases that are signed as they should be, and no good: the version before is back without hands,
 //! and says what it knows.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -71,9 +72,12 @@ fn with_parts(change: impl FnOnce(&Path)) -> Variant {
 #[test]
 fn an_unloadable_kernel_costs_no_start() {
     let broken = with_parts(|parts| {
-        // Without the word by which a boot loader knows it (boot protocol, "HdrS").
+        // Without the words by which boot loaders know it: "MZ", as a program of the firmware's, and
+        // "HdrS" of the boot protocol.
         let kernel = fs::File::options().write(true).open(parts.join("bzImage"));
-        kernel.unwrap().write_all_at(b"????", 0x202).unwrap();
+        let kernel = kernel.unwrap();
+        kernel.write_all_at(b"??", 0).unwrap();
+        kernel.write_all_at(b"????", 0x202).unwrap();
     });
     let left = tried(&broken);
     assert_eq!(left.starts, 1);
@@ -162,12 +166,15 @@ fn a_version_that_eats_the_disk_is_left() {
         let rest = fs::read_to_string(&table).unwrap();
         // At once, or the watchdog is faster. Without a sign that would need a shell (an equals sign
         // does): there is none.
-        let mut eats: String = (4..=10)
-            .rev()
-            .map(|power| 1_u64 << (power + 20))
-            .map(|size| format!("::sysinit:/bin/busybox fallocate -l {size} /data/eaten.{size}\n"))
-            .collect();
-        eats.push_str("::sysinit:/bin/busybox cp /dev/zero /data/eaten\n");
+        let mut eats = String::new();
+        for mib in (4..=10).rev().map(|power| 1 << power) {
+            let size = mib << 20;
+            let _ = writeln!(
+                eats,
+                "::sysinit:/bin/busybox fallocate -l {size} /data/eaten.{mib}"
+            );
+        }
+        eats += "::sysinit:/bin/busybox cp /dev/zero /data/eaten\n";
         let rest = rest.replacen("::respawn:", &format!("{eats}::respawn:"), 1);
         fs::write(&table, rest).unwrap();
     });

@@ -55,7 +55,8 @@ fn after_a_crash_both_sides_see_the_log_that_is_on_record() {
     assert_eq!(sim.customers[call.customer].says().len(), 5);
     sim.restart_relay();
     sim.relay.store.stalled_until = sim.now;
-    sim.advance(6 * SECOND);
+    // However long both wait before they try again.
+    sim.advance(20 * SECOND);
     let text = LongText::new("after the crash").unwrap();
     let session = call.session;
     sim.say(call, &FromConsole::Chat { session, text });
