@@ -72,12 +72,16 @@ fn with_parts(change: impl FnOnce(&Path)) -> Variant {
 #[test]
 fn an_unloadable_kernel_costs_no_start() {
     let broken = with_parts(|parts| {
-        // Without the words by which boot loaders know it: "MZ", as a program of the firmware's, and
-        // "HdrS" of the boot protocol.
-        let kernel = fs::File::options().write(true).open(parts.join("bzImage"));
-        let kernel = kernel.unwrap();
-        kernel.write_all_at(b"??", 0).unwrap();
-        kernel.write_all_at(b"????", 0x202).unwrap();
+        let path = parts.join("bzImage");
+        let kernel = fs::read(&path).unwrap();
+        let header = u32::from_le_bytes(kernel[0x3c..0x40].try_into().unwrap());
+        let file = fs::File::options().write(true).open(path).unwrap();
+        // For another machine, as the firmware reads it (PE/COFF, "Machine": AArch64), and without
+        // the word of the boot protocol ("HdrS"): GRUB goes by one of them.
+        let machine = u64::from(header) + 4;
+        file.write_all_at(&0xaa64_u16.to_le_bytes(), machine)
+            .unwrap();
+        file.write_all_at(b"????", 0x202).unwrap();
     });
     let left = tried(&broken);
     assert_eq!(left.starts, 1);
