@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
@@ -43,6 +43,37 @@ pub fn retire(esp: &Path, system: System) -> Result<(), EspError> {
     }
     File::open(&folder)?.sync_all()?;
     Ok(File::open(esp.join("jumpgate"))?.sync_all()?)
+}
+
+/// Files of a slot that cannot be read to their end. A power cut in the middle of writing may leave an
+/// entry whose size or first cluster the table of clusters knows nothing of; to be looked for while
+/// the partition is mounted for reading, since the file system refuses changes once it has noticed.
+pub fn unreadable(esp: &Path, system: System) -> Result<Vec<PathBuf>, EspError> {
+    let mut found = Vec::new();
+    let entries = match fs::read_dir(slot_folder(esp, system)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let read = File::open(&path).and_then(|mut file| io::copy(&mut file, &mut io::sink()));
+        if let (Err(_), Some(name)) = (read, path.file_name()) {
+            found.push(name.into());
+        }
+    }
+    Ok(found)
+}
+
+/// Removes a file of a slot that is to be filled. What the file system says afterwards does not count:
+/// the entry is gone, and the next mount begins anew.
+pub fn discard(esp: &Path, system: System, name: &Path) -> Result<(), EspError> {
+    let folder = slot_folder(esp, system);
+    match fs::remove_file(folder.join(name)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        done => done?,
+    }
+    drop(File::open(folder).and_then(|folder| folder.sync_all()));
+    Ok(())
 }
 
 /// Writes a part of a file of a retired slot, for good.
@@ -142,4 +173,25 @@ pub fn marked(esp: &Path) -> Option<System> {
 pub fn is_due(esp: &Path, system: System) -> bool {
     environment(esp)
         .is_some_and(|block| block.trial() == Some(system) && block.tries_left(system) > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_found_and_what_is_discarded_is_gone() {
+        let esp = tempfile::tempdir().unwrap();
+        assert!(unreadable(esp.path(), System::B).unwrap().is_empty());
+        let folder = slot_folder(esp.path(), System::B);
+        // A folder opens and cannot be read, as a file whose clusters nobody knows.
+        fs::create_dir_all(folder.join("bzImage")).unwrap();
+        fs::write(folder.join("initramfs"), vec![7; 100_000]).unwrap();
+        let found = unreadable(esp.path(), System::B).unwrap();
+        assert_eq!(found, [Path::new("bzImage")]);
+        for _ in 0..2 {
+            discard(esp.path(), System::B, Path::new("initramfs")).unwrap();
+            assert!(!folder.join("initramfs").exists());
+        }
+    }
 }

@@ -8,7 +8,7 @@
 //! and only what is missing is written again.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use tokio_uring::fs::File;
@@ -107,9 +107,16 @@ impl Incoming {
         if needs > has {
             return Err(SlotError::TooSmall { has, needs });
         }
-        places.esp.mounted(Access::Write, |folder| {
-            esp::trial::retire(folder, places.system)
-        })?;
+        let system = places.system;
+        let unreadable = |folder: &Path| esp::trial::unreadable(folder, system);
+        for name in places.esp.mounted(Access::Read, unreadable)? {
+            // In a mount of its own: the file system takes no further change once it has seen what is
+            // wrong. Tried, that is all: a file that stays shows when it is written.
+            let discard = |folder: &Path| esp::trial::discard(folder, system, &name);
+            drop(places.esp.mounted(Access::Write, discard));
+        }
+        let retire = |folder: &Path| esp::trial::retire(folder, system);
+        places.esp.mounted(Access::Write, retire)?;
         Ok(Self {
             chunks: manifest.chunks().collect(),
             description: [Vec::new(), Vec::new()],
