@@ -185,10 +185,10 @@ mod tests {
         assert!(unreadable(esp.path(), System::B).unwrap().is_empty());
         let folder = slot_folder(esp.path(), System::B);
         // A folder opens and cannot be read, as a file whose clusters nobody knows.
-        fs::create_dir_all(folder.join("bzImage")).unwrap();
+        fs::create_dir_all(folder.join("kernel")).unwrap();
         fs::write(folder.join("initramfs"), vec![7; 100_000]).unwrap();
         let found = unreadable(esp.path(), System::B).unwrap();
-        assert_eq!(found, [Path::new("bzImage")]);
+        assert_eq!(found, [Path::new("kernel")]);
         for _ in 0..2 {
             discard(esp.path(), System::B, Path::new("initramfs")).unwrap();
             assert!(!folder.join("initramfs").exists());

@@ -111,6 +111,21 @@ fn what_a_power_cut_leaves_of_an_install_starts_and_serves() {
 }
 
 #[test]
+fn an_update_succeeds_where_a_power_cut_left_a_kernel_without_its_clusters() {
+    let image = Image::under_test();
+    let newer = Variant::new(&image, 1, |_| {});
+    let disk = Disk::flashed(&image);
+    let kernel = vec![7; 3 << 20];
+    disk.write_without_clusters("jumpgate/b/kernel", &kernel);
+    let mut machine = Machine::start(&disk, &Setup::default());
+    let admin = Admin::set_up(&mut machine);
+    machine.shows("Serving. ");
+    installs_and_restarts(&admin, &machine, &newer.update());
+    machine.says("Slot b: version");
+    machine.serves();
+}
+
+#[test]
 fn an_update_succeeds_after_the_emulator_was_killed_at_any_moment_of_it() {
     let image = Image::under_test();
     let newer = Variant::new(&image, 1, |_| {});

@@ -189,6 +189,24 @@ impl Disk {
         assert!(copying.wait().unwrap().success());
     }
 
+    /// Writes a file of the ESP, but not which clusters are its own: as a power cut may leave it
+    /// (FAT32, Microsoft's "On-Disk Format" 1.03).
+    pub fn write_without_clusters(&self, path: &str, bytes: &[u8]) {
+        let (start, _) = self.place(Place::Esp);
+        let mut boot = [0; 512];
+        self.open().read_exact_at(&mut boot, start).unwrap();
+        let number = |at: usize| u64::from(u16::from_le_bytes([boot[at], boot[at + 1]]));
+        let table_sectors = number(36) + (number(38) << 16);
+        let first = number(14) * SECTOR;
+        let size = u64::from(boot[16]) * table_sectors * SECTOR;
+        let mut tables = vec![0; usize::try_from(size).unwrap()];
+        self.open()
+            .read_exact_at(&mut tables, start + first)
+            .unwrap();
+        self.write(path, bytes);
+        self.overwrite(Place::Esp, first, &tables);
+    }
+
     /// Removes a file of the ESP.
     pub fn remove(&self, path: &str) {
         run(self.mtool("mdel").arg(format!("::{path}")));
