@@ -62,8 +62,8 @@ impl World {
         key.expect("a key was made")
     }
 
-    fn customer(&mut self, slot: u32) -> PeerId {
-        let ak = self.key();
+    /// Somebody new says hello.
+    fn hello(&mut self, slot: u32, by_link: bool, purpose: Purpose) -> PeerId {
         let peer = PeerId {
             shard: 0,
             slot,
@@ -73,18 +73,24 @@ impl World {
             tag: HelloTag::Hello,
             versions: (VERSION, VERSION),
             program: label("test"),
-            purpose: Purpose::Start {
-                key: Some(Text::try_from(ak.reveal().as_str()).unwrap()),
-                facts: Facts::default(),
-                puzzle: None,
-            },
+            purpose,
         };
         self.step(Event::Hello {
             peer,
             address: PeerAddress::new("192.0.2.1:1".parse().unwrap()),
-            by_link: true,
+            by_link,
             hello: Box::new(hello),
         });
+        peer
+    }
+
+    fn customer(&mut self, slot: u32) -> PeerId {
+        let purpose = Purpose::Start {
+            key: Some(Text::try_from(self.key().reveal().as_str()).unwrap()),
+            facts: Facts::default(),
+            puzzle: None,
+        };
+        let peer = self.hello(slot, true, purpose);
         assert!(self.hub.peers.who(peer).is_some(), "was not let in");
         peer
     }
@@ -173,26 +179,8 @@ fn a_representatives_own_program_comes_in_by_its_ticket_once_and_with_no_other()
         panic!("a ticket");
     };
     let mut tries = |slot, by_link, ticket| {
-        let peer = PeerId {
-            shard: 0,
-            slot,
-            generation: 0,
-        };
-        let hello = Hello {
-            tag: HelloTag::Hello,
-            versions: (VERSION, VERSION),
-            program: label("test"),
-            purpose: Purpose::Console {
-                ticket,
-                shells: heapless::Vec::new(),
-            },
-        };
-        world.step(Event::Hello {
-            peer,
-            address: PeerAddress::new("192.0.2.1:1".parse().unwrap()),
-            by_link,
-            hello: Box::new(hello),
-        });
+        let shells = heapless::Vec::new();
+        let peer = world.hello(slot, by_link, Purpose::Console { ticket, shells });
         world.hub.peers.who(peer)
     };
     assert_eq!(tries(1, true, None), None);

@@ -269,12 +269,7 @@ impl Shard {
         let mut over = Vec::new();
         for (stream, conn) in self.conns.iter_mut() {
             if conn.rests(now) {
-                let peer = PeerId {
-                    shard: self.index,
-                    slot: stream.slot,
-                    generation: stream.generation,
-                };
-                self.exchange.rest(peer);
+                self.exchange.rest(peer_of(self.index, stream));
             }
             let limit = match conn.stage {
                 Stage::Head(_) | Stage::Upgrading { .. } => HELLO_WITHIN,
@@ -540,17 +535,21 @@ impl Shard {
     }
 
     fn peer(&self, stream: StreamId) -> PeerId {
-        PeerId {
-            shard: self.index,
-            slot: stream.slot,
-            generation: stream.generation,
-        }
+        peer_of(self.index, stream)
     }
 }
 
 impl Placed for StreamId {
     fn place(self) -> usize {
         self.slot as usize
+    }
+}
+
+fn peer_of(shard: u16, stream: StreamId) -> PeerId {
+    PeerId {
+        shard,
+        slot: stream.slot,
+        generation: stream.generation,
     }
 }
 
