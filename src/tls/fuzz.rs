@@ -1,7 +1,7 @@
 //! For `tests/fuzz` and its smoke run: what a stranger sends, before and after a handshake.
 
-use super::keys::APPLICATION_DATA;
-use super::stand_in::{StandIn, configs};
+use super::keys::{APPLICATION_DATA, HANDSHAKE};
+use super::stand_in::{StandIn, client_hello_of_tls12, configs};
 use super::{Pipe, TlsError};
 
 /// A script: each step is a byte that says what to do, one that says how much, and that many bytes.
@@ -10,6 +10,17 @@ pub fn fuzz(data: &[u8]) {
     // A stranger who never got as far as a handshake.
     let mut first = data.to_vec();
     let _ = Pipe::default().receive(&mut first, configs(), &mut Vec::new(), &mut Vec::new());
+    // One whose second message is not what it should be, in TLS 1.2, where it is not encrypted.
+    let content = &data[..data.len().min(1_000)];
+    let length = u16::try_from(content.len())
+        .expect("not more than that")
+        .to_be_bytes();
+    let mut record = vec![HANDSHAKE, 3, 3, length[0], length[1]];
+    record.extend_from_slice(content);
+    let mut server = Pipe::default();
+    for bytes in [&mut client_hello_of_tls12(), &mut record] {
+        let _ = server.receive(bytes, configs(), &mut Vec::new(), &mut Vec::new());
+    }
     let (mut client, mut server) = StandIn::joined();
     let (mut sent, mut received) = (Vec::new(), Vec::new());
     let mut rest = data;

@@ -83,10 +83,12 @@ impl Handshake {
         }
     }
 
-    /// What rustls has to say about an error.
+    /// What rustls has to say about an error. Asked for more than that it would go on where it was,
+    /// behind the message that it refused.
     fn say_why(&mut self, output: &mut Vec<u8>) {
-        while let Ok(ConnectionState::EncodeTlsData(data)) =
-            self.connection.process_tls_records(&mut []).state
+        while self.connection.wants_write()
+            && let Ok(ConnectionState::EncodeTlsData(data)) =
+                self.connection.process_tls_records(&mut []).state
         {
             encode(data, output);
         }

@@ -95,7 +95,11 @@ impl Pipe {
         let State::Handshake(handshake) = &mut self.state else {
             return Ok(());
         };
-        handshake.receive(bytes, side, output)?;
+        if let Err(error) = handshake.receive(bytes, side, output) {
+            // rustls must not be asked anything after an error.
+            self.state = State::Refused;
+            return Err(error);
+        }
         if handshake.is_for_records()
             && let State::Handshake(handshake) = std::mem::replace(&mut self.state, State::Refused)
         {

@@ -8,6 +8,7 @@ use rustls::crypto::ring::default_provider;
 use rustls::kernel::KernelConnection;
 use rustls::pki_types::ServerName;
 use rustls::unbuffered::{ConnectionState, EncodeError};
+use rustls::version::TLS12;
 use rustls::{ClientConfig, ExtractedSecrets, RootCertStore};
 
 use super::keys::{HANDSHAKE, Keys, Opened, record_bytes};
@@ -103,6 +104,21 @@ impl StandIn {
         }
         records
     }
+}
+
+/// The record with which a browser begins that is old.
+pub(super) fn client_hello_of_tls12() -> Vec<u8> {
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_protocol_versions(&[&TLS12])
+        .expect("ring's versions")
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    let name = ServerName::try_from("localhost").expect("a name");
+    let mut client =
+        UnbufferedClientConnection::new(Arc::new(config), name).expect("a configuration");
+    let mut record = Vec::new();
+    say(&mut client, &mut Vec::new(), &mut record);
+    record
 }
 
 /// Lets a client read and say what it has to; returns whether its handshake is over.

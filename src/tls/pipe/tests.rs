@@ -15,7 +15,7 @@ use crate::domain::limits::{EMPTY_RECORDS_MAX, HANDSHAKE_BYTES_MAX};
 use crate::domain::token::Fingerprint;
 use crate::tls::Identity;
 use crate::tls::keys::{ALERT, APPLICATION_DATA, HANDSHAKE};
-use crate::tls::stand_in::{ALPN, StandIn, configs};
+use crate::tls::stand_in::{ALPN, StandIn, client_hello_of_tls12, configs};
 
 struct Peers {
     configs: Configs,
@@ -137,6 +137,24 @@ fn each_kind_of_client_gets_its_own_key() {
         assert_eq!(Fingerprint::of(&shown), expected.certificate_fingerprint());
         assert_eq!(peers.server.is_link(), alpn == ALPN);
     }
+}
+
+/// Until this was mended, rustls was asked what to say with an empty buffer and looked for the second
+/// message in it: a stranger could end the thread.
+#[test]
+fn messages_behind_one_that_is_refused_do_no_harm() {
+    let key_exchange_without_a_key = [16, 0, 0, 1, 0];
+    let finished_without_content = [20, 0, 0, 0];
+    let content = [&key_exchange_without_a_key[..], &finished_without_content].concat();
+    let mut record = [&[HANDSHAKE, 3, 3, 0, 9], &content[..]].concat();
+    let mut server = Pipe::default();
+    hear(&mut server, &mut client_hello_of_tls12()).unwrap();
+    let mut output = Vec::new();
+    let heard = server.receive(&mut record, configs(), &mut Vec::new(), &mut output);
+    assert!(heard.is_err(), "{heard:?}");
+    server.send(b"no more", &mut output).unwrap();
+    server.end(&mut output).unwrap();
+    assert!(output.len() <= 7, "at most an alert: {output:?}");
 }
 
 #[test]
