@@ -25,8 +25,11 @@ const STATES_BOOTED: usize = 50;
 const KILLS: usize = 200;
 /// Of them, as many as one night has time for.
 const KILLS_A_NIGHT: usize = 60;
-/// In one story; the ordinary run has one.
-const KILLS_IN_A_STORY: usize = 3;
+/// In one story while the update comes in, and while the new version is on trial: it has three
+/// tries, and has to prove itself in the last.
+const KILLS_IN_A_STORY: [usize; 2] = [8, 2];
+/// The same of the ordinary run, which has one story.
+const KILLS_IN_SHORT: [usize; 2] = [2, 1];
 
 /// One recording serves all tests of a run.
 fn install() -> &'static Recorded {
@@ -130,64 +133,87 @@ fn an_update_succeeds_after_the_emulator_was_killed_at_any_moment_of_it() {
     let image = Image::under_test();
     let newer = Variant::new(&image, 1, |_| {});
     let update = newer.update();
+    if !nightly() {
+        let moments = Moments::of(Seed::from_env_or_any(), 0, KILLS_IN_SHORT);
+        story(&update, &moments);
+        return;
+    }
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("killed");
-    let progress = Progress::of(kept, KILLS.div_ceil(KILLS_IN_A_STORY));
-    let stories = if nightly() {
-        KILLS_A_NIGHT / KILLS_IN_A_STORY
-    } else {
-        1
-    };
-    for _ in 0..stories {
+    let in_a_story = KILLS_IN_A_STORY.iter().sum();
+    let progress = Progress::of(kept, KILLS.div_ceil(in_a_story));
+    for _ in 0..KILLS_A_NIGHT.div_ceil(in_a_story) {
         let Some((seed, number)) = progress.next() else {
             break;
         };
-        let moments = [1_000, 1_000, 4, 8_000].into_iter().enumerate();
-        let moments = moments.map(|(at, below)| seed.draw(number * 4 + at, below));
-        let moments: [u64; 4] = moments.collect::<Vec<_>>().try_into().unwrap();
-        eprintln!("killed at {moments:?}");
-        let systems = story(&update, moments);
+        let moments = Moments::of(seed, number, KILLS_IN_A_STORY);
+        let systems = story(&update, &moments);
         progress.done(&format!("{moments:?}: {systems}"));
     }
 }
 
-/// Killed twice while an update comes in, and once while it is started; each time it serves again,
-/// and in the end the update is there. Returns what ran after each.
-///
-/// The moments: thousandths of an install, twice; a stage of the start, and milliseconds after it.
-fn story(update: &Path, [first, second, stage, millis]: [u64; 4]) -> String {
+/// When the emulator is killed.
+#[derive(Debug)]
+struct Moments {
+    /// Thousandths of an install.
+    coming: Vec<u64>,
+    /// A stage of the start, and milliseconds after it.
+    starting: Vec<[u64; 2]>,
+}
+
+impl Moments {
+    fn of(seed: Seed, story: usize, [coming, starting]: [usize; 2]) -> Self {
+        let first = story * (coming + 2 * starting);
+        let draw = |at: usize, below| seed.draw(first + at, below);
+        let moments = Self {
+            coming: (0..coming).map(|at| draw(at, 1_000)).collect(),
+            starting: (0..starting)
+                .map(|at| coming + 2 * at)
+                .map(|at| [draw(at, 4), draw(at + 1, 8_000)])
+                .collect(),
+        };
+        eprintln!("killed at {moments:?}");
+        moments
+    }
+}
+
+/// Killed while an update comes in, and while it is started; each time it serves again, and in the
+/// end the update is there. Returns what ran after each.
+fn story(update: &Path, moments: &Moments) -> String {
     let mut seen = Vec::new();
     let disk = Disk::flashed(&Image::under_test());
     let mut machine = Machine::start(&disk, &Setup::default());
     let admin = Admin::set_up(&mut machine);
     machine.shows("Serving. ");
-    for moment in [first, second] {
+    for &moment in &moments.coming {
         // On trial if it was marked before the kill.
-        let upload = (runs(&machine) == System::A).then(|| {
-            admin.may_update(&machine);
-            let upload = admin.begin_install(&machine, update);
-            admin.sees(&machine, BOOT, |status| thousandths(status) >= moment);
-            upload
-        });
+        if runs(&machine) == System::B {
+            break;
+        }
+        admin.may_update(&machine);
+        let mut upload = admin.begin_install(&machine, update);
+        admin.sees(&machine, BOOT, |status| thousandths(status) >= moment);
         machine = killed(machine, &disk, &admin);
-        drop(upload.map(|mut upload| upload.wait()));
+        drop(upload.wait());
         seen.push(runs(&machine));
     }
-    if runs(&machine) == System::A {
-        installs_and_restarts(&admin, &machine, update);
-        match stage {
-            0 => {}
-            1 => machine.says_next("BdsDxe: starting"),
-            2 => machine.says_next("Slot b: version"),
-            _ => {
-                machine.says_next("Slot b: version");
-                machine.serves();
+    for &[stage, millis] in &moments.starting {
+        if runs(&machine) == System::A {
+            installs_and_restarts(&admin, &machine, update);
+            match stage {
+                0 => {}
+                1 => machine.says_next("BdsDxe: starting"),
+                2 => machine.says_next("Slot b: version"),
+                _ => {
+                    machine.says_next("Slot b: version");
+                    machine.serves();
+                }
             }
         }
+        // This wait is what is tested, not a wait for anything.
+        thread::sleep(Duration::from_millis(millis));
+        machine = killed(machine, &disk, &admin);
+        seen.push(runs(&machine));
     }
-    // This wait is what is tested, not a wait for anything.
-    thread::sleep(Duration::from_millis(millis));
-    machine = killed(machine, &disk, &admin);
-    seen.push(runs(&machine));
     if runs(&machine) == System::A {
         installs_and_restarts(&admin, &machine, update);
         machine.says_next("Slot b: version");

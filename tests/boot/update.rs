@@ -76,3 +76,21 @@ fn a_person_follows_an_update_on_the_page_and_everybody_comes_back() {
     }
     assert_eq!(machine.times_said("BdsDxe: starting"), 2, "one restart");
 }
+
+#[test]
+fn an_appliance_of_which_neither_slot_starts_is_updated_from_the_factorys_copy() {
+    crate::only_nightly!();
+    let disk = Disk::flashed(&Image::under_test());
+    let newer = Variant::new(&Image::under_test(), 1, |_| {});
+    for system in [System::A, System::B] {
+        disk.remove(&format!("/jumpgate/{}/kernel", system.letter()));
+    }
+    let (mut machine, admin) = updated(&disk, &Setup::default(), &newer);
+    assert!(machine.has_said("Slot r: version"));
+    admin.restart(&machine);
+    machine.says("Slot a: version");
+    machine.serves();
+    admin.proves(&machine);
+    machine.unplug();
+    assert!(disk.environment().is_good(System::A));
+}
