@@ -9,8 +9,8 @@ use crate::domain::limits::{NOTICE_BYTES_MAX, UPDATE_KEYS_MAX};
 use crate::domain::text::label;
 use crate::domain::token::Fingerprint;
 use crate::domain::{
-    Account, AccountId, AccountName, DisplayName, Entry, Label, PeerAddress, SessionId, ShellId,
-    Stamp, Text, Tool,
+    Account, AccountId, AccountName, AdmissionRate, DisplayName, Entry, JumpClientId, Label,
+    PeerAddress, SessionId, ShellId, Stamp, Text, Tool,
 };
 
 /// Who did it.
@@ -236,6 +236,31 @@ pub enum Event {
         session: SessionId,
         /// Why.
         reason: EndReason,
+    },
+    /// Machines may be installed by a new deployment.
+    DeploymentCreated {
+        /// Fingerprint of its token.
+        deployment: Fingerprint,
+        /// How many.
+        machines: u32,
+        /// Up to and including then.
+        expires: Stamp,
+    },
+    /// A machine became a Jump Client.
+    JumpClientEnrolled {
+        /// Which.
+        client: JumpClientId,
+        /// Fingerprint of its device key.
+        device: Fingerprint,
+        /// Its name, as it said.
+        computer: Label,
+        /// Fingerprint of the deployment's token.
+        deployment: Fingerprint,
+    },
+    /// How many Jump Clients are let in each second.
+    AdmissionRateSet {
+        /// None is as many as come.
+        rate: AdmissionRate,
     },
     /// This version's store was copied from another version's.
     StoreCopied {

@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::loop_back::Ends;
 use super::update;
 use crate::control::update::{Automatic, Line, Window};
-use crate::domain::limits::{KEY_LIFE_MAX, UPDATE_SOURCE_BYTES_MAX};
+use crate::domain::limits::{
+    ADMISSION_RATE_MAX, DEPLOYMENT_LIFE_MAX, KEY_LIFE_MAX, UPDATE_SOURCE_BYTES_MAX,
+};
 use crate::domain::network::HostName;
 use crate::domain::token::Fingerprint;
 use crate::domain::{AccountName, DisplayName, Stamp, Text};
@@ -41,6 +43,9 @@ pub enum Command {
     /// Session keys
     #[command(subcommand)]
     SessionKey(SessionKey),
+    /// Jump Clients: machines that are reached without anybody at them
+    #[command(subcommand)]
+    JumpClients(JumpClients),
     /// The start-up file
     #[command(subcommand)]
     Config(Config),
@@ -83,6 +88,32 @@ pub enum Command {
         tty: Option<PathBuf>,
     },
 }
+
+/// Jump Clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum JumpClients {
+    /// Make a token by which new machines become Jump Clients
+    Deploy {
+        /// How many
+        #[arg(long)]
+        machines: u32,
+        /// For how long
+        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=DEPLOYMENT_DAYS_MAX))]
+        days: u32,
+    },
+    /// Set how many are let in each second after a restart or an outage
+    Admission {
+        /// A second's
+        #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(ADMISSION_RATE_MAX)), required_unless_present = "lifted")]
+        rate: Option<u32>,
+        /// As many as come
+        #[arg(long, conflicts_with = "rate")]
+        lifted: bool,
+    },
+}
+
+#[allow(clippy::cast_possible_wrap)] // A year's.
+const DEPLOYMENT_DAYS_MAX: i64 = (DEPLOYMENT_LIFE_MAX.as_secs() / 86_400) as i64;
 
 /// The machine, on an appliance image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]

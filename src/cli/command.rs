@@ -4,7 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::arguments::{
-    Admin, Arguments, Command, Config as ConfigCommand, Machine, Representative, SessionKey,
+    Admin, Arguments, Command, Config as ConfigCommand, JumpClients, Machine, Representative,
+    SessionKey,
 };
 use super::console;
 use super::outcome::Outcome;
@@ -13,6 +14,7 @@ use super::{loop_back, probe, time, update};
 use crate::config::{Config, ConfigError, Paths};
 use crate::control::wire::WireError;
 use crate::control::{Client, MachineClient, Reply, Request, machine};
+use crate::domain::AdmissionRate;
 
 /// Why it is not done.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +131,23 @@ pub(super) fn perform(arguments: &Arguments) -> Result<Outcome, CliError> {
                 Reply::Key {
                     key, url, expires, ..
                 } => Ok(Outcome::Key { key, url, expires }),
+                _ => Err(CliError::OutOfTurn),
+            }
+        }
+        Command::JumpClients(JumpClients::Deploy { machines, days }) => {
+            let seconds = u64::from(*days) * 86_400;
+            let machines = *machines;
+            match ask(state, &Request::Deploy { machines, seconds })? {
+                Reply::Deployment { token, expires } => Ok(Outcome::Deployment { token, expires }),
+                _ => Err(CliError::OutOfTurn),
+            }
+        }
+        Command::JumpClients(JumpClients::Admission { rate, .. }) => {
+            let rate = AdmissionRate::try_from(*rate).map_err(|error| CliError::Refused {
+                why: error.to_string(),
+            })?;
+            match ask(state, &Request::SetAdmissionRate { rate })? {
+                Reply::Done => Ok(Outcome::AdmissionRate(rate)),
                 _ => Err(CliError::OutOfTurn),
             }
         }

@@ -9,7 +9,7 @@ use super::{machine, update};
 use crate::config::Config;
 use crate::control::Snapshot;
 use crate::control::machine::Facts;
-use crate::domain::{Account, Stamp, Text};
+use crate::domain::{Account, AdmissionRate, Stamp, Text, Token};
 
 /// The result of a command.
 #[derive(Debug)]
@@ -26,6 +26,11 @@ pub(super) enum Outcome {
         url: String,
         expires: Stamp,
     },
+    Deployment {
+        token: Token,
+        expires: Stamp,
+    },
+    AdmissionRate(AdmissionRate),
     Config(Config),
     Machine(Box<Facts>),
     Update(update::Told),
@@ -56,6 +61,10 @@ impl Outcome {
             Self::Key { key, url, expires } => {
                 json!({ "key": key, "url": url, "expires": rfc3339(*expires) })
             }
+            Self::Deployment { token, expires } => {
+                json!({ "token": token, "expires": rfc3339(*expires) })
+            }
+            Self::AdmissionRate(rate) => json!({ "admission_rate": rate }),
             Self::Config(config) => json!(config),
             Self::Machine(facts) => json!(facts),
             Self::Update(told) => told.to_json(),
@@ -89,6 +98,14 @@ impl Outcome {
                 ("Address", url.clone()),
                 ("Expires", rfc3339(*expires)),
             ]),
+            Self::Deployment { token, expires } => table(&[
+                ("Deployment", token.reveal()),
+                ("Expires", rfc3339(*expires)),
+            ]),
+            Self::AdmissionRate(rate) => match rate.limit() {
+                Some(rate) => format!("{rate} Jump Clients a second are let in.\n"),
+                None => "As many Jump Clients as come are let in.\n".to_owned(),
+            },
             Self::Config(config) => table(&[
                 ("Site", config.site.clone()),
                 ("Model", config.model.to_string()),
@@ -186,6 +203,7 @@ fn status(now: &Snapshot) -> Vec<(&'static str, String)> {
             ]
             .join(", "),
         ),
+        ("Jump Clients", jump_clients(now)),
         (
             "Session keys",
             format!(
@@ -197,6 +215,19 @@ fn status(now: &Snapshot) -> Vec<(&'static str, String)> {
         ("Certificate", format!("SHA-256 {}", now.certificate)),
         ("Link key", format!("SHA-256 {}", now.link_key)),
     ]
+}
+
+fn jump_clients(now: &Snapshot) -> String {
+    let fleet = &now.jump_clients;
+    let connected = format!(
+        "{} of {} connected, {} installed",
+        fleet.active, now.active_jump_clients_max, fleet.known
+    );
+    if fleet.waiting == 0 {
+        return connected;
+    }
+    let (waiting, left) = (fleet.waiting, duration(fleet.done_in_seconds));
+    format!("{connected}, {waiting} waiting, done in {left}")
 }
 
 /// Names and values in two columns.

@@ -41,6 +41,13 @@ pub enum Reply {
         /// When it stops starting sessions.
         expires: Stamp,
     },
+    /// What lets machines become Jump Clients.
+    Deployment {
+        /// Each of them brings it.
+        token: Token,
+        /// Until when.
+        expires: Stamp,
+    },
     /// An account as it is now.
     Account(Account),
     /// What lets its two ends in, once each and for

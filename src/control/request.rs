@@ -6,7 +6,7 @@ use super::update::Happened;
 use crate::domain::token::Fingerprint;
 use crate::domain::turned::{KeyText, PuzzleAnswer};
 use crate::domain::{
-    AccountId, AccountName, DisplayName, Label, PeerAddress, Secret, Stamp, Token,
+    AccountId, AccountName, AdmissionRate, DisplayName, Label, PeerAddress, Secret, Stamp, Token,
 };
 
 /// One question or order.
@@ -71,6 +71,18 @@ pub enum Request {
         /// Its life; the appliance's default if absent.
         #[serde(default)]
         seconds: Option<u32>,
+    },
+    /// Let so many machines become Jump Clients. Answer: [`super::Reply::Deployment`].
+    Deploy {
+        /// How many.
+        machines: u32,
+        /// For how long.
+        seconds: u64,
+    },
+    /// Let so many Jump Clients in each second. Answer: [`super::Reply::Done`].
+    SetAdmissionRate {
+        /// None is as many as come.
+        rate: AdmissionRate,
     },
     /// Tell everybody who is connected when the appliance restarts for an update, or that it does not
     /// after all. Root only. Answer: [`super::Reply::Done`].

@@ -25,6 +25,8 @@ pub const MESSAGES_PER_SECOND_MAX: u32 = 100;
 /// Bytes of a TLS handshake that wait for the end of a message. rustls takes messages of up to 64
 /// KiB; a client's largest is its hello.
 pub const HANDSHAKE_BYTES_MAX: usize = 96 * 1024;
+/// A device's certificate: a key, a name, two dates and a signature.
+pub const DEVICE_CERTIFICATE_BYTES_MAX: usize = 2_048;
 /// TLS records in a row that carry nothing: alerts that only warn, key updates, padding.
 pub const EMPTY_RECORDS_MAX: u32 = 32;
 /// From connecting to a finished handshake and hello.
@@ -136,6 +138,27 @@ pub const CHAT_BYTES_MAX: usize = 4_000;
 pub const NAME_BYTES_MAX: usize = 128;
 /// A transcript stops growing here and says so; the shell is closed with it.
 pub const TRANSCRIPT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+
+// ---- Jump Clients ----
+
+/// Jump Clients that an appliance knows: the largest model's active ones and the passive ones.
+pub const JUMP_CLIENTS_MAX: usize = 75_000;
+/// Jump Clients let in each second, unless an administrator chooses.
+pub const ADMISSION_RATE_DEFAULT: u32 = 50;
+/// What may be chosen, unless the limit is lifted.
+pub const ADMISSION_RATE_MAX: u32 = 300;
+/// What a pause leaves for those who come next.
+pub const ADMISSION_BURST: Duration = Duration::from_secs(1);
+/// Jump Clients that were told when to come.
+pub const ADMISSION_TURNS_MAX: usize = JUMP_CLIENTS_MAX;
+/// For so long after its turn a Jump Client still has it.
+pub const ADMISSION_TURN_KEPT: Duration = Duration::from_secs(60);
+/// A Jump Client says its statistics this often (JC-04).
+pub const STATISTICS_EVERY: Duration = Duration::from_secs(60);
+/// Deployments that can still be used.
+pub const DEPLOYMENTS_MAX: usize = 1_000;
+/// A deployment can be used for so long.
+pub const DEPLOYMENT_LIFE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 // ---- session keys ----
 

@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod address;
+pub mod admission;
 pub mod entry;
 pub mod facts;
 pub mod id;
@@ -25,9 +26,10 @@ pub mod turned;
 
 pub use account::{Account, AccountName, DisplayName};
 pub use address::PeerAddress;
+pub use admission::AdmissionRate;
 pub use entry::{Author, Entry, What};
 pub use facts::Facts;
-pub use id::{AccountId, PromptId, SessionId, ShellId};
+pub use id::{AccountId, JumpClientId, PromptId, SessionId, ShellId};
 pub use model::Model;
 pub use network::Network;
 pub use secret::Secret;

@@ -48,6 +48,31 @@ pub enum TurnedReason {
     Full,
 }
 
+/// Why a Jump Client was turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum JumpClientTurned {
+    /// No version in common.
+    Version {
+        /// Lowest and highest version spoken here.
+        versions: (u16, u16),
+    },
+    /// No Jump Client has this device key, and it brought no deployment that counts.
+    Device,
+    /// As many are connected as this appliance may have (JC-02).
+    Limit {
+        /// How many.
+        limit: u32,
+    },
+    /// Many come at once, after a restart or an outage: it is this one's turn then (GX-14).
+    ComeBack {
+        /// In this time.
+        millis: u32,
+    },
+    /// No room to remember one more.
+    Full,
+}
+
 impl PuzzleAnswer {
     /// Whether this answers its own challenge with `bits` leading zeros.
     pub fn solves(&self, bits: u8) -> bool {

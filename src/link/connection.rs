@@ -300,7 +300,9 @@ pub fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, LinkError> {
 /// their messages.
 #[cfg(any(test, fuzzing))]
 pub fn fuzz(data: &[u8]) {
-    use super::message::{FromConsole, FromCustomer, Hello, ToConsole, ToCustomer};
+    use super::message::{
+        FromConsole, FromCustomer, FromJumpClient, Hello, ToConsole, ToCustomer, ToJumpClient,
+    };
     /// What was understood is understood the same after being said again.
     fn say_again<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(json: &[u8]) {
         if let Ok(message) = decode::<T>(json) {
@@ -328,6 +330,8 @@ pub fn fuzz(data: &[u8]) {
                             say_again::<ToCustomer>(json);
                             say_again::<FromConsole>(json);
                             say_again::<ToConsole>(json);
+                            say_again::<FromJumpClient>(json);
+                            say_again::<ToJumpClient>(json);
                         }
                         Ok(_) => {}
                     }

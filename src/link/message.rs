@@ -1,8 +1,9 @@
 //! Control messages: the JSON on channel 0.
 //!
 //! A peer's first message is a [`Hello`]; the relay answers [`Welcome`] or [`Turned`]. Then a
-//! customer's program and a console each have their own vocabulary: what they say
-//! ([`FromCustomer`], [`FromConsole`]) and what they hear ([`ToCustomer`], [`ToConsole`]).
+//! customer's program, a console and a Jump Client each have their own vocabulary: what they say
+//! ([`FromCustomer`], [`FromConsole`], [`FromJumpClient`]) and what they hear ([`ToCustomer`],
+//! [`ToConsole`], [`ToJumpClient`]).
 //!
 //! Every message is a JSON object whose `type` names it. Unknown types and fields are errors
 //! ([`super::LinkError::BadMessage`]): a peer that speaks a newer protocol has to say so in its
@@ -13,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::domain::entry::EndReason;
 use crate::domain::facts::Kind;
 use crate::domain::limits::SESSIONS_PER_REPRESENTATIVE_MAX;
-use crate::domain::turned::{PuzzleAnswer, TurnedReason};
-use crate::domain::{Entry, Facts, Label, LongText, PromptId, SessionId, ShellId, Stamp, Text};
+use crate::domain::turned::{JumpClientTurned, PuzzleAnswer, TurnedReason};
+use crate::domain::{
+    Entry, Facts, JumpClientId, Label, LongText, PromptId, SessionId, ShellId, Stamp, Text,
+};
 use crate::domain::{Token, Tool};
 
 /// A peer's first message.
@@ -78,6 +81,68 @@ pub enum Purpose {
         #[serde(default)]
         shells: heapless::Vec<SessionShellPosition, 64>,
     },
+    /// An installed machine, by the device key that its connection has proved (JC-01).
+    JumpClient {
+        /// The token of the deployment that it was installed by, until it was let in once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deployment: Option<Token>,
+        /// Host name.
+        computer: Label,
+        /// Operating system.
+        platform: Label,
+    },
+}
+
+/// What a Jump Client says of its machine, at the set interval (JC-04, JC-05). Shown, never trusted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Statistics {
+    /// Who is at the machine; empty if nobody is.
+    pub console_user: Label,
+    /// Since the machine started.
+    pub uptime_seconds: u64,
+    /// Of all its cores, over the last interval.
+    pub cpu_percent: u8,
+    /// Of the disk that the system is on.
+    pub disk_used_mib: u64,
+    /// In all.
+    pub disk_mib: u64,
+}
+
+/// What a Jump Client says after its hello.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum FromJumpClient {
+    /// How its machine does.
+    Statistics(Statistics),
+}
+
+/// What a Jump Client hears.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ToJumpClient {
+    /// Let in.
+    Welcome(Welcome),
+    /// Not let in; the link closes.
+    Turned {
+        /// Why.
+        #[serde(flatten)]
+        reason: JumpClientTurned,
+    },
+    /// After the welcome.
+    JumpClient {
+        /// Which one it is.
+        client: JumpClientId,
+        /// How often it says statistics.
+        statistics_seconds: u32,
+    },
+    /// The appliance restarts for an update.
+    Restart {
+        /// Until then; none takes it back.
+        seconds: Option<u32>,
+    },
+    /// The same device key has connected again; this link closes.
+    Replaced,
 }
 
 /// How far a side has got with what it receives of a shell. What arrived counts, also while it

@@ -26,5 +26,7 @@ pub use retained::Retained;
 
 /// The link protocol's id in TLS ALPN (RFC 7301).
 pub const ALPN: &[u8] = b"jumpgate/1";
+/// The same for an installed machine, which proves its device key by a client certificate.
+pub const DEVICE_ALPN: &[u8] = b"jumpgate-device/1";
 /// The only version there is. A hello names the lowest and highest its sender speaks.
 pub const VERSION: u16 = 1;

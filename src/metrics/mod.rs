@@ -7,4 +7,4 @@ mod counters;
 mod snapshot;
 
 pub use counters::{Counter, Counters};
-pub use snapshot::{Connections, Keys, Sandbox, Sessions, Snapshot, StoreState};
+pub use snapshot::{Connections, JumpClients, Keys, Sandbox, Sessions, Snapshot, StoreState};

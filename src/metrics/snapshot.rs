@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::token::Fingerprint;
-use crate::domain::{Model, Stamp};
+use crate::domain::{AdmissionRate, Model, Stamp};
 
 /// What the relay knows of itself. Everything a page adds (store size, zone) is the page's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct Snapshot {
     pub sessions: Sessions,
     /// Session keys, now.
     pub keys: Keys,
+    /// Jump Clients, now.
+    #[serde(default)]
+    pub jump_clients: JumpClients,
     /// What this program may still do.
     pub sandbox: Sandbox,
     /// Which store it uses.
@@ -75,6 +78,23 @@ impl Sessions {
     pub fn open(self) -> u64 {
         self.waiting.saturating_add(self.running)
     }
+}
+
+/// Jump Clients, and those who come back after a restart or an outage (GX-14).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JumpClients {
+    /// Connected.
+    pub active: u32,
+    /// Installed, connected or not.
+    pub known: u64,
+    /// Messages with statistics since the start.
+    pub statistics_in_all: u64,
+    /// How many are let in each second; none is as many as come.
+    pub admission_rate: AdmissionRate,
+    /// Told when to come, and not there yet.
+    pub waiting: u64,
+    /// Until the last of them may come.
+    pub done_in_seconds: u64,
 }
 
 /// Session keys.

@@ -1,5 +1,7 @@
 //! Answers our own programs: one thread per connection, a few at a time.
 
+mod jump_clients;
+
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,6 +14,7 @@ use nix::unistd::geteuid;
 use super::clock::{Clock, stamp};
 use super::hub::Event;
 use super::hub::event::{Answer, Figures, Order};
+use super::hub::fleet::FleetFigures;
 use super::hub_thread::{Answers, random};
 use super::update_record;
 use crate::audit::{self, Actor};
@@ -22,7 +25,9 @@ use crate::domain::limits::{CONTROL_CONNECTIONS_MAX, CONTROL_REPLY_WITHIN};
 use crate::domain::password::Password;
 use crate::domain::token::Fingerprint;
 use crate::domain::{Account, AccountName, DisplayName, Moment, Secret, Stamp, text};
-use crate::metrics::{Connections, Counters, Keys, Sandbox, Sessions, Snapshot, StoreState};
+use crate::metrics::{
+    Connections, Counters, JumpClients, Keys, Sandbox, Sessions, Snapshot, StoreState,
+};
 use crate::store::accounts::{self, NewAccount};
 use crate::store::{Database, StoreError, generation};
 
@@ -128,6 +133,8 @@ impl Control {
                 representative,
                 seconds,
             } => refusing(self.create_key(&representative, seconds)),
+            Request::Deploy { machines, seconds } => refusing(self.deploy(machines, seconds)),
+            Request::SetAdmissionRate { rate } => refusing(self.set_admission_rate(rate)),
             Request::Proven
             | Request::LoopBack
             | Request::BackUp { .. }
@@ -191,6 +198,7 @@ impl Control {
                 digits: figures.key_digits,
                 wrong_lately: figures.wrong_keys_lately,
             },
+            jump_clients: jump_clients(figures.fleet),
             sandbox: self.sandbox,
             store: self.store_state(),
             certificate: self.certificate,
@@ -429,6 +437,24 @@ fn hashed(password: &Secret<String>) -> Result<String, Refusal> {
     let mut salt = [0; 16];
     random(&mut salt);
     Ok(password.hash(salt))
+}
+
+/// As the status page has it.
+fn jump_clients(fleet: FleetFigures) -> JumpClients {
+    JumpClients {
+        active: fleet.active,
+        known: fleet.known as u64,
+        statistics_in_all: fleet.statistics,
+        admission_rate: fleet.rate,
+        waiting: fleet.queue.waiting as u64,
+        done_in_seconds: fleet
+            .queue
+            .done_in
+            .as_millis()
+            .div_ceil(1_000)
+            .try_into()
+            .unwrap_or(u64::MAX),
+    }
 }
 
 #[cfg(test)]

@@ -11,18 +11,19 @@ use crossbeam::channel::{Receiver, Sender};
 
 use super::clock::stamp;
 use super::hub::Record;
-use super::hub::event::Tap;
+use super::hub::event::{JumpClientRecord, Tap};
 use crate::audit::{self, Actor};
 use crate::domain::entry::What;
 use crate::domain::limits::RECORDER_BATCH_MAX;
 use crate::domain::text::label;
 use crate::domain::token::Fingerprint;
 use crate::domain::{Entry, SessionId, Stamp};
+use crate::store::jump_clients::JumpClientRow;
 use crate::store::open_shells::{Cut, OpenShell};
 use crate::store::session_keys::SessionKeyRow;
 use crate::store::sessions::{SavedState, SessionRow, Standing};
 use crate::store::{
-    Database, StoreError, entries, open_shells, session_keys, sessions, transcripts,
+    Database, StoreError, entries, jump_clients, open_shells, session_keys, sessions, transcripts,
 };
 
 /// Something to put on record.
@@ -251,6 +252,7 @@ fn put(tx: &Tx<'_>, record: &Record) -> Result<(), StoreError> {
             };
             audit::append(tx, *at, &Actor::Appliance, &event)
         }
+        Record::Enrolled { client, deployment } => enrol(tx, client, *deployment),
         Record::ShellSuspended(shell) => open_shells::put(
             tx,
             &OpenShell {
@@ -262,6 +264,25 @@ fn put(tx: &Tx<'_>, record: &Record) -> Result<(), StoreError> {
             },
         ),
     }
+}
+
+fn enrol(tx: &Tx<'_>, new: &JumpClientRecord, deployment: Fingerprint) -> Result<(), StoreError> {
+    let row = JumpClientRow {
+        id: new.client,
+        device: new.device,
+        computer: new.computer.as_str().to_owned(),
+        platform: new.platform.as_str().to_owned(),
+        deployment,
+        enrolled: new.enrolled,
+    };
+    jump_clients::enrol(tx, &row)?;
+    let event = audit::Event::JumpClientEnrolled {
+        client: new.client,
+        device: new.device,
+        computer: new.computer.clone(),
+        deployment,
+    };
+    audit::append(tx, new.enrolled, &Actor::Appliance, &event)
 }
 
 /// A line of a log, pinned by the chain; steps that change who may do what stand there by name.

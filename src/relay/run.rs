@@ -12,7 +12,7 @@ use super::clock::{Clock, stamp};
 use super::control::{self, Control};
 use super::generations::{self, Opened};
 use super::hub::event::{KeyRecord, SessionRecord, ShellRecord};
-use super::hub::{Hub, Memory, Reached, Turn};
+use super::hub::{Deployment, FleetMemory, Hub, Memory, Reached, Turn};
 use super::hub_thread::{Answers, HubThread, random};
 use super::identities::{Identities, KeysError};
 use super::recorder::{self, Acknowledged};
@@ -25,13 +25,14 @@ use crate::domain::limits::{
 };
 use crate::domain::text::label;
 use crate::domain::{Stamp, Token};
-use crate::link::ALPN;
+use crate::link::{ALPN, DEVICE_ALPN};
 use crate::metrics::{Counters, Sandbox};
 use crate::net::Waker;
+use crate::store::jump_clients::{self, DeploymentRow};
 use crate::store::open_shells::{self, Waiting};
 use crate::store::sessions::SavedState;
 use crate::store::{Database, StoreError, accounts, entries, session_keys, sessions, settings};
-use crate::tls::{Configs, TlsError};
+use crate::tls::{Configs, LinkIds, TlsError};
 
 /// Sockets that the supervisor bound.
 pub struct Sockets {
@@ -96,7 +97,11 @@ impl Relay {
         }
         let clock = Clock::start();
         let identities = Identities::open_or_make(&paths.keys(), &names(config))?;
-        let configs = Arc::new(Configs::new(&identities.link, &identities.web, ALPN)?);
+        let ids = LinkIds {
+            endpoint: ALPN,
+            device: DEVICE_ALPN,
+        };
+        let configs = Arc::new(Configs::new(&identities.link, &identities.web, ids)?);
         let Opened {
             mut database,
             on_trial,
@@ -104,7 +109,8 @@ impl Relay {
         } = generations::open(paths, stamp())?;
         let setup = begin(&mut database, stamp())?;
         let waiting = database.write(open_shells::take)?;
-        let memory = remember(&database, &waiting, stamp())?;
+        let mut memory = remember(&database, &waiting, stamp())?;
+        memory.fleet.active_max = config.model.active_jump_clients_max();
         let ready = Ready {
             error: None,
             certificate: Some(identities.web.certificate_fingerprint()),
@@ -342,8 +348,20 @@ fn remember(database: &Database, waiting: &[Waiting], at: Stamp) -> Result<Memor
             customer: reached(one.shell.input),
             console: reached(one.shell.output),
         });
+        let deployment = |row: DeploymentRow| Deployment {
+            token: row.token,
+            left: row.machines,
+            expires: row.expires,
+        };
+        let deployments = jump_clients::deployments(c, at)?;
         let mut memory = Memory {
             shells: shells.collect(),
+            fleet: FleetMemory {
+                rate: settings::admission_rate(c)?,
+                clients: jump_clients::devices(c)?,
+                deployments: deployments.into_iter().map(deployment).collect(),
+                ..FleetMemory::default()
+            },
             ..Memory::default()
         };
         for row in session_keys::unused(c, at)? {

@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::token::Fingerprint;
-use crate::domain::{AccountId, AccountName, DisplayName, SessionId, ShellId, Stamp, Text, Token};
+use crate::domain::{
+    AccountId, AccountName, DisplayName, JumpClientId, SessionId, ShellId, Stamp, Text, Token,
+};
 
 /// A type with its own text, as TEXT.
 macro_rules! as_text {
@@ -57,18 +59,25 @@ as_integer!(Stamp, i64);
 as_integer!(AccountId, i64);
 as_integer!(ShellId, u32);
 
-impl ToSql for SessionId {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.to_row().into())
-    }
+/// A random id, as INTEGER.
+macro_rules! as_random_id {
+    ($type:ty) => {
+        impl ToSql for $type {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(self.to_row().into())
+            }
+        }
+        impl FromSql for $type {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                let row = value.as_i64()?;
+                Self::from_row(row).ok_or(FromSqlError::OutOfRange(row))
+            }
+        }
+    };
 }
 
-impl FromSql for SessionId {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let row = value.as_i64()?;
-        Self::from_row(row).ok_or(FromSqlError::OutOfRange(row))
-    }
-}
+as_random_id!(SessionId);
+as_random_id!(JumpClientId);
 
 impl ToSql for Fingerprint {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

@@ -19,6 +19,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("migrations/0002_known_browsers.sql")),
     M::up(include_str!("migrations/0003_journal.sql")),
     M::up(include_str!("migrations/0004_across.sql")),
+    M::up(include_str!("migrations/0005_jump_clients.sql")),
 ];
 
 /// The schema this release writes: how many migrations there are.

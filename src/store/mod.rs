@@ -25,6 +25,7 @@ pub mod entries;
 mod error;
 pub mod generation;
 pub mod journal;
+pub mod jump_clients;
 pub mod known_browsers;
 pub mod news;
 pub mod open_shells;

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Transaction};
 
 use super::StoreError;
+use crate::domain::AdmissionRate;
 use crate::domain::token::Fingerprint;
 
 /// Remembers the one-time set-up link's token; an earlier one stops working.
@@ -23,9 +24,36 @@ pub fn clear_setup_token(tx: &Transaction<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// So many Jump Clients are let in each second from now on.
+pub fn put_admission_rate(tx: &Transaction<'_>, rate: AdmissionRate) -> Result<(), StoreError> {
+    tx.execute("UPDATE settings SET admission_rate = ?1", [rate.limit()])?;
+    Ok(())
+}
+
+/// How many Jump Clients are let in each second. A rate that nobody could have set is the usual one.
+pub fn admission_rate(c: &Connection) -> Result<AdmissionRate, StoreError> {
+    let rate: Option<u32> =
+        c.query_row("SELECT admission_rate FROM settings", [], |row| row.get(0))?;
+    Ok(AdmissionRate::try_from(rate).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_rate_of_admission_is_the_usual_one_until_it_is_set_or_lifted() {
+        let folder = Folder::new();
+        let mut store = folder.store();
+        assert_eq!(read(&store, admission_rate), AdmissionRate::default());
+        for rate in [
+            AdmissionRate::per_second(300).unwrap(),
+            AdmissionRate::LIFTED,
+        ] {
+            write(&mut store, |tx| put_admission_rate(tx, rate)).unwrap();
+            assert_eq!(read(&store, admission_rate), rate);
+        }
+    }
     use crate::store::testing::{Folder, read, write};
 
     #[test]

@@ -12,6 +12,7 @@
 //! certificates.
 
 mod configs;
+mod device;
 mod error;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
@@ -23,7 +24,7 @@ mod records;
 #[cfg(any(test, fuzzing))]
 mod stand_in;
 
-pub use configs::Configs;
+pub use configs::{Caller, Configs, LinkIds};
 pub use error::TlsError;
 #[cfg(any(test, fuzzing))]
 pub use fuzz::fuzz;

@@ -4,9 +4,11 @@ use std::ops::Range;
 
 use rustls::server::Acceptor;
 
+use super::configs::Caller;
 use super::handshake::Handshake;
 use super::records::Records;
-use super::{Configs, TlsError};
+use super::{Configs, TlsError, device};
+use crate::domain::token::Fingerprint;
 
 /// What is known after receiving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +24,8 @@ pub enum Progress {
 /// One connection. It moves down the list of its states only.
 pub struct Pipe {
     state: State,
-    is_link: bool,
+    caller: Caller,
+    device: Option<Box<Fingerprint>>,
 }
 
 enum State {
@@ -39,7 +42,8 @@ impl Default for Pipe {
     fn default() -> Self {
         Self {
             state: State::Hello(Box::default(), Vec::new()),
-            is_link: false,
+            caller: Caller::Browser,
+            device: None,
         }
     }
 }
@@ -80,10 +84,10 @@ impl Pipe {
             so_far.extend_from_slice(ciphertext);
             match hello(acceptor, ciphertext, configs, output) {
                 Ok(None) => return Ok(()),
-                Ok(Some((handshake, is_link))) => {
+                Ok(Some((handshake, caller))) => {
                     kept = std::mem::take(so_far);
                     bytes = &kept;
-                    self.is_link = is_link;
+                    self.caller = caller;
                     self.state = State::Handshake(Box::new(handshake));
                 }
                 Err(error) => {
@@ -104,6 +108,9 @@ impl Pipe {
             && let State::Handshake(handshake) = std::mem::replace(&mut self.state, State::Refused)
         {
             let (connection, mut rest) = handshake.into_parts();
+            if let Some([certificate]) = connection.peer_certificates() {
+                self.device = Some(Box::new(device::key_of(certificate)?));
+            }
             let mut records = Box::new(Records::new(connection)?);
             let plain = records_receive(&mut records, &mut rest, side, output)?;
             side.extend_from_slice(&rest[plain]);
@@ -123,9 +130,15 @@ impl Pipe {
         }
     }
 
-    /// Whether the peer chose the link protocol; false until it has said so.
-    pub fn is_link(&self) -> bool {
-        self.is_link
+    /// Who connects; a browser until something else was offered.
+    pub fn caller(&self) -> Caller {
+        self.caller
+    }
+
+    /// The device key that a [`Caller::Device`] has proved, once the connection is open: SHA-256 of
+    /// its `SubjectPublicKeyInfo`.
+    pub fn device_key(&self) -> Option<Fingerprint> {
+        self.device.as_deref().copied()
     }
 
     /// Whether the handshake is over.
@@ -179,21 +192,20 @@ impl Pipe {
     }
 }
 
-/// Looks for a whole `ClientHello`; chooses the configuration by what it offers, and says whether
-/// that is the link's.
+/// Looks for a whole `ClientHello`; chooses the configuration by what it offers.
 fn hello(
     acceptor: &mut Acceptor,
     mut bytes: &[u8],
     configs: &Configs,
     output: &mut Vec<u8>,
-) -> Result<Option<(Handshake, bool)>, TlsError> {
+) -> Result<Option<(Handshake, Caller)>, TlsError> {
     while !bytes.is_empty() {
         acceptor.read_tls(&mut bytes)?;
         match acceptor.accept() {
             Ok(None) => {}
             Ok(Some(accepted)) => {
-                let (config, is_link) = configs.choose(&accepted.client_hello());
-                return Ok(Some((Handshake::new(config)?, is_link)));
+                let (config, caller) = configs.choose(&accepted.client_hello());
+                return Ok(Some((Handshake::new(config)?, caller)));
             }
             Err((error, mut alert)) => {
                 alert.write_all(output)?;

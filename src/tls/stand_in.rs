@@ -12,9 +12,14 @@ use rustls::version::TLS12;
 use rustls::{ClientConfig, ExtractedSecrets, RootCertStore};
 
 use super::keys::{HANDSHAKE, Keys, Opened, record_bytes};
-use super::{Configs, Identity, Pipe};
+use super::{Configs, Identity, LinkIds, Pipe};
 
 pub(super) const ALPN: &[u8] = b"jumpgate/1";
+pub(super) const DEVICE_ALPN: &[u8] = b"jumpgate-device/1";
+pub(super) const IDS: LinkIds = LinkIds {
+    endpoint: ALPN,
+    device: DEVICE_ALPN,
+};
 
 /// Made once: keys take a while.
 static ENDS: LazyLock<(Configs, Arc<ClientConfig>)> = LazyLock::new(|| {
@@ -30,7 +35,7 @@ static ENDS: LazyLock<(Configs, Arc<ClientConfig>)> = LazyLock::new(|| {
         .with_no_client_auth();
     config.alpn_protocols = vec![ALPN.to_vec()];
     config.enable_secret_extraction = true;
-    let configs = Configs::new(&identity, &identity, ALPN).expect("its own certificate");
+    let configs = Configs::new(&identity, &identity, IDS).expect("its own certificate");
     (configs, Arc::new(config))
 });
 

@@ -16,7 +16,9 @@ use jumpgate::link::message::{
 };
 use serde::Serialize;
 
-type Examples<T> = Vec<(String, T)>;
+use crate::jump_client;
+
+pub type Examples<T> = Vec<(String, T)>;
 
 const SHELL: ShellId = ShellId(2);
 const PROMPT: PromptId = PromptId(5);
@@ -27,11 +29,11 @@ fn session() -> SessionId {
     SessionId::from_random([0x42; 8])
 }
 
-fn token() -> Token {
+pub fn token() -> Token {
     Token::from_random([0xab; 16])
 }
 
-fn label(text: &str) -> Label {
+pub fn label(text: &str) -> Label {
     Label::try_from(text).unwrap()
 }
 
@@ -49,7 +51,7 @@ fn facts() -> Facts {
 }
 
 /// Named by their `type`, and numbered where one type has several.
-fn named<T: Serialize>(messages: Vec<T>) -> Examples<T> {
+pub fn named<T: Serialize>(messages: Vec<T>) -> Examples<T> {
     let mut examples: Examples<T> = Vec::new();
     for message in messages {
         let json: serde_json::Value = serde_json::from_slice(&encode(&message)).unwrap();
@@ -114,9 +116,13 @@ pub fn hellos() -> Examples<Hello> {
         ("console", console),
         ("console_by_link", console_by_link),
     ];
+    let purposes = purposes.into_iter().chain(jump_client::purposes());
     let hello = |(name, purpose): (&str, Purpose)| {
         match purpose {
-            Purpose::Start { .. } | Purpose::Resume { .. } | Purpose::Console { .. } => {}
+            Purpose::Start { .. }
+            | Purpose::Resume { .. }
+            | Purpose::Console { .. }
+            | Purpose::JumpClient { .. } => {}
         }
         let hello = Hello {
             tag: HelloTag::Hello,
@@ -126,7 +132,7 @@ pub fn hellos() -> Examples<Hello> {
         };
         (name.to_owned(), hello)
     };
-    purposes.into_iter().map(hello).collect()
+    purposes.map(hello).collect()
 }
 
 pub fn from_customer() -> Examples<FromCustomer> {
@@ -168,7 +174,7 @@ pub fn from_customer() -> Examples<FromCustomer> {
     ]
 }
 
-fn welcome() -> Welcome {
+pub fn welcome() -> Welcome {
     Welcome {
         version: VERSION,
         at: AT,

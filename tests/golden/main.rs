@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod examples;
+mod jump_client;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -73,6 +74,8 @@ fn messages() -> BTreeMap<String, Vec<u8>> {
     files("to_customer", examples::to_customer(), &mut all);
     files("from_console", examples::from_console(), &mut all);
     files("to_console", examples::to_console(), &mut all);
+    files("from_jump_client", jump_client::from(), &mut all);
+    files("to_jump_client", jump_client::to(), &mut all);
     all
 }
 

@@ -15,7 +15,7 @@ mod peer;
 
 use self::peer::{CREDIT_CRUMB_BYTES, Peer, Route, Stage};
 use super::hub::event::Tap;
-use super::hub::{Effect, Event, PeerId, Role};
+use super::hub::{Door, Effect, Event, PeerId, Role};
 use super::places::Places;
 use crate::domain::limits::TRANSCRIPT_PIECE_BYTES_MAX;
 use crate::domain::{Moment, PeerAddress};
@@ -72,10 +72,9 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// A peer whose transport is up. `role` is known for a WebSocket; who comes by the link
-    /// protocol's ALPN says it in the hello.
-    pub fn add(&mut self, peer: PeerId, address: PeerAddress, role: Option<Role>, now: Moment) {
-        self.peers.insert(peer, Peer::new(address, role, now));
+    /// A peer whose transport is up.
+    pub fn add(&mut self, peer: PeerId, address: PeerAddress, door: Door, now: Moment) {
+        self.peers.insert(peer, Peer::new(address, door, now));
     }
 
     /// Takes bytes from a peer. Whatever other threads have to do is appended to `outgoing`, in
@@ -396,18 +395,20 @@ impl Peer {
             return Err(LinkError::TooManyMessages);
         }
         let event = match self.stage {
-            Stage::Hello { by_link, role, .. } => {
+            Stage::Hello { door, .. } => {
                 let hello: Box<Hello> = Box::new(decode(json)?);
-                let role = match hello.purpose {
+                let role = match door {
+                    Door::Socket(role) => role,
+                    Door::Device(_) => Role::JumpClient,
                     // What it then says is heard once the hub has taken its ticket.
-                    Purpose::Console { .. } if by_link => Role::Console,
-                    _ => role,
+                    Door::Link if matches!(hello.purpose, Purpose::Console { .. }) => Role::Console,
+                    Door::Link => Role::Customer,
                 };
                 self.stage = Stage::Talking(role);
                 Event::Hello {
                     peer: id,
                     address: self.address,
-                    by_link,
+                    door,
                     hello,
                 }
             }
@@ -416,6 +417,10 @@ impl Peer {
                 message: decode(json)?,
             },
             Stage::Talking(Role::Console) => Event::FromConsole {
+                peer: id,
+                message: decode(json)?,
+            },
+            Stage::Talking(Role::JumpClient) => Event::FromJumpClient {
                 peer: id,
                 message: decode(json)?,
             },
@@ -449,7 +454,7 @@ mod tests {
             let mut exchange = Exchange::default();
             let now = Moment::default();
             let address = PeerAddress::new("192.0.2.1:1".parse().unwrap());
-            exchange.add(PEER, address, Some(role), now);
+            exchange.add(PEER, address, Door::Socket(role), now);
             let heard = exchange.receive(PEER, &bytes, now, &mut Vec::new());
             assert_eq!(heard, Ok(()));
             for _ in 0..3 * LOG_BYTES_KEPT_MAX / 10_000 {
@@ -465,7 +470,7 @@ mod tests {
         let mut exchange = Exchange::default();
         let now = Moment::default();
         let address = PeerAddress::new("192.0.2.1:1".parse().unwrap());
-        exchange.add(PEER, address, Some(Role::Customer), now);
+        exchange.add(PEER, address, Door::Socket(Role::Customer), now);
         let peer = exchange.peers.get_mut(PEER).unwrap();
         peer.link.open(1, 0, 0);
         let elsewhere = PeerId { shard: 1, ..PEER };
@@ -494,7 +499,7 @@ mod tests {
         let mut exchange = Exchange::default();
         let start = Moment::default();
         let address = PeerAddress::new("192.0.2.1:1".parse().unwrap());
-        exchange.add(PEER, address, Some(Role::Customer), start);
+        exchange.add(PEER, address, Door::Socket(Role::Customer), start);
         exchange.apply(Effect::HangUp { peer: PEER });
         let mut bytes = Vec::new();
         push_frame(&mut bytes, FrameKind::Control, 0, br#"{"type":"leave"}"#);

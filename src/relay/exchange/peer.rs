@@ -11,7 +11,7 @@ use crate::link::channel::Channel;
 use crate::link::connection::Assembler;
 use crate::link::{Connection, LinkError};
 use crate::relay::hub::event::Tap;
-use crate::relay::hub::{PeerId, Role};
+use crate::relay::hub::{Door, PeerId, Role};
 
 /// What is expected of a peer next.
 #[derive(Clone, Copy, Debug)]
@@ -20,10 +20,8 @@ pub(super) enum Stage {
     Hello {
         /// When its transport was up.
         since: Moment,
-        /// Not through a WebSocket.
-        by_link: bool,
-        /// What it will be, unless its hello says otherwise.
-        role: Role,
+        /// How it came in.
+        door: Door,
     },
     /// Messages of its role.
     Talking(Role),
@@ -112,17 +110,11 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub fn new(address: PeerAddress, role: Option<Role>, now: Moment) -> Self {
-        let by_link = role.is_none();
-        let role = role.unwrap_or(Role::Customer);
+    pub fn new(address: PeerAddress, door: Door, now: Moment) -> Self {
         Self {
             link: Connection::new(now),
             assembler: Assembler::default(),
-            stage: Stage::Hello {
-                since: now,
-                by_link,
-                role,
-            },
+            stage: Stage::Hello { since: now, door },
             address,
             routes: Routes::default(),
             opened: BTreeSet::new(),

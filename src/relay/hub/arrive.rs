@@ -1,7 +1,8 @@
 //! Tickets and hellos: who is let in, as whom.
 
 use super::case::Case;
-use super::event::{Effect, PeerId, Record, SessionRecord};
+use super::event::{Door, Effect, PeerId, Record, Role, SessionRecord};
+use super::fleet::Machine;
 use super::log::Log;
 use super::peers::Who;
 use super::{Hub, Turn};
@@ -25,8 +26,8 @@ impl Hub {
         }
         let holder = self.redeem(ticket, now);
         let role = holder.as_ref().map(|holder| match holder {
-            TicketHolder::Console { .. } => super::Role::Console,
-            TicketHolder::Customer { .. } => super::Role::Customer,
+            TicketHolder::Console { .. } => Role::Console,
+            TicketHolder::Customer { .. } => Role::Customer,
         });
         if let Some(holder) = holder {
             self.admitted.insert(peer, holder);
@@ -44,13 +45,27 @@ impl Hub {
         &mut self,
         peer: PeerId,
         address: PeerAddress,
-        by_link: bool,
+        door: Door,
         hello: Hello,
         turn: &mut Turn<'_>,
     ) {
         let holder = self.admitted.remove(&peer);
         let (lowest, highest) = hello.versions;
+        let by_link = matches!(door, Door::Link);
         let is_console = matches!(hello.purpose, Purpose::Console { .. });
+        if let Purpose::JumpClient {
+            deployment,
+            computer,
+            platform,
+        } = &hello.purpose
+        {
+            let machine = Machine {
+                deployment: deployment.as_ref(),
+                computer,
+                platform,
+            };
+            return self.jump_client_hello(peer, door, hello.versions, &machine, turn);
+        }
         if !(lowest..=highest).contains(&VERSION) {
             let versions = (VERSION, VERSION);
             return self.turn_away(peer, is_console, TurnedReason::Version { versions });

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::fleet::{Deployment, FleetFigures};
 use super::shell::Reached;
 use crate::control::Reply;
 use crate::control::request::TicketHolder;
@@ -10,10 +11,11 @@ use crate::domain::facts::Kind;
 use crate::domain::token::Fingerprint;
 use crate::domain::turned::{KeyText, PuzzleAnswer};
 use crate::domain::{
-    AccountId, Entry, Facts, Label, PeerAddress, SessionId, ShellId, Stamp, Text, Token, Tool,
+    AccountId, AdmissionRate, Entry, Facts, JumpClientId, Label, PeerAddress, SessionId, ShellId,
+    Stamp, Text, Token, Tool,
 };
 use crate::link::channel::Channel;
-use crate::link::message::{FromConsole, FromCustomer, Hello};
+use crate::link::message::{FromConsole, FromCustomer, FromJumpClient, Hello};
 use crate::relay::places::Placed;
 use crate::session::key::Digits;
 
@@ -47,6 +49,19 @@ pub enum Role {
     Customer,
     /// A representative's console.
     Console,
+    /// An installed machine.
+    JumpClient,
+}
+
+/// By which way a peer came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// A WebSocket, whose ticket said as whom.
+    Socket(Role),
+    /// The link protocol's ALPN.
+    Link,
+    /// That of machines, which have proved this device key.
+    Device(Fingerprint),
 }
 
 /// Something happened.
@@ -65,8 +80,8 @@ pub enum Event {
         peer: PeerId,
         /// Where it connects from.
         address: PeerAddress,
-        /// Came by the link protocol's ALPN, not through a WebSocket.
-        by_link: bool,
+        /// How it came in.
+        door: Door,
         /// What it wants.
         hello: Box<Hello>,
     },
@@ -83,6 +98,13 @@ pub enum Event {
         peer: PeerId,
         /// What.
         message: FromConsole,
+    },
+    /// A Jump Client says something.
+    FromJumpClient {
+        /// Which.
+        peer: PeerId,
+        /// What.
+        message: FromJumpClient,
     },
     /// A peer's connection is gone.
     Left {
@@ -166,6 +188,10 @@ pub enum Order {
     },
     /// A session of the appliance with itself. Answered by [`Reply::LoopBack`].
     LoopBack,
+    /// Machines may be installed by this, which is on record.
+    Deploy(Deployment),
+    /// So many Jump Clients are let in each second, which is on record.
+    SetAdmissionRate(AdmissionRate),
     /// Counts.
     Figures,
 }
@@ -189,6 +215,8 @@ pub struct Figures {
     pub key_digits: u8,
     /// Wrong keys lately.
     pub wrong_keys_lately: u32,
+    /// Jump Clients.
+    pub fleet: FleetFigures,
 }
 
 /// The answer to an [`Order`].
@@ -362,6 +390,28 @@ pub enum Record {
     },
     /// The relay stops, and a shell goes on.
     ShellSuspended(ShellRecord),
+    /// A machine became a Jump Client.
+    Enrolled {
+        /// Which.
+        client: Box<JumpClientRecord>,
+        /// By the deployment with this token.
+        deployment: Fingerprint,
+    },
+}
+
+/// A Jump Client, as it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JumpClientRecord {
+    /// Which.
+    pub client: JumpClientId,
+    /// Of its device key.
+    pub device: Fingerprint,
+    /// Its machine's name.
+    pub computer: Label,
+    /// Its operating system.
+    pub platform: Label,
+    /// When.
+    pub enrolled: Stamp,
 }
 
 /// A shell while no relay runs: enough to join its two sides again.

@@ -159,7 +159,10 @@ impl Hub {
                 loop_back.console = End::Here(peer);
                 self.out.say(peer, &ToConsole::Welcome(welcome(now)));
             }
-            Purpose::Start { .. } | Purpose::Resume { .. } | Purpose::Console { .. } => {
+            Purpose::Start { .. }
+            | Purpose::Resume { .. }
+            | Purpose::Console { .. }
+            | Purpose::JumpClient { .. } => {
                 return false;
             }
         }
@@ -200,7 +203,7 @@ mod tests {
     use crate::link::VERSION;
     use crate::link::message::{Hello, HelloTag};
     use crate::relay::hub::Event;
-    use crate::relay::hub::event::{Answer, Order};
+    use crate::relay::hub::event::{Answer, Door, Order, Role};
 
     const CUSTOMER: PeerId = PeerId {
         shard: 0,
@@ -256,7 +259,10 @@ mod tests {
         Event::Hello {
             peer,
             address: PeerAddress::new("127.0.0.1:1".parse().unwrap()),
-            by_link: matches!(purpose, Purpose::Start { .. }),
+            door: match purpose {
+                Purpose::Start { .. } => Door::Link,
+                _ => Door::Socket(Role::Console),
+            },
             hello: Box::new(Hello {
                 tag: HelloTag::Hello,
                 versions: (VERSION, VERSION),

@@ -7,10 +7,12 @@
 
 pub mod event;
 
+mod admission;
 mod arrive;
 mod case;
 mod console;
 mod customer;
+pub mod fleet;
 mod keys;
 mod log;
 mod loop_back;
@@ -25,12 +27,14 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
-pub use event::{Effect, Event, PeerId, Record, Role};
+pub use event::{Door, Effect, Event, PeerId, Record, Role};
+pub use fleet::{Deployment, FleetMemory};
 pub use shell::Reached;
 
 use self::case::Case;
 use self::console::Seat;
 use self::event::{KeyRecord, SessionRecord, ShellRecord};
+use self::fleet::Fleet;
 use self::keys::Keys;
 use self::log::Log;
 use self::loop_back::LoopBack;
@@ -70,6 +74,7 @@ pub struct Hub {
     tickets: HashMap<Fingerprint, (Moment, TicketHolder)>,
     keys: Keys,
     guesses: Guesses,
+    fleet: Fleet,
     /// When the appliance restarts, if that was announced.
     restart: Option<Stamp>,
     loop_back: Option<LoopBack>,
@@ -85,12 +90,17 @@ pub struct Memory {
     pub sessions: Vec<(SessionRecord, Vec<Entry>)>,
     /// Shells of theirs that went on while the relay did not run.
     pub shells: Vec<ShellRecord>,
+    /// Jump Clients.
+    pub fleet: FleetMemory,
 }
 
 impl Hub {
     /// Goes on from what the store remembers. Everybody is away and may come back.
     pub fn restore(memory: Memory, turn: &mut Turn<'_>) -> Self {
-        let mut hub = Self::default();
+        let mut hub = Self {
+            fleet: Fleet::restore(memory.fleet),
+            ..Self::default()
+        };
         for key in memory.keys {
             hub.keys.insert(key);
         }
@@ -131,10 +141,10 @@ impl Hub {
             Event::Hello {
                 peer,
                 address,
-                by_link,
+                door,
                 hello,
             } => {
-                self.hello(peer, address, by_link, *hello, turn);
+                self.hello(peer, address, door, *hello, turn);
             }
             Event::FromCustomer { peer, message } => {
                 // A peer that was turned away may still have something under way.
@@ -145,6 +155,11 @@ impl Hub {
             Event::FromConsole { peer, message } => {
                 if let Some(Who::Console(account)) = self.peers.who(peer) {
                     self.from_console(account, peer, message, turn);
+                }
+            }
+            Event::FromJumpClient { peer, message } => {
+                if let Some(Who::JumpClient(_)) = self.peers.who(peer) {
+                    self.from_jump_client(message);
                 }
             }
             Event::Left { peer, channels } => self.left(peer, &channels, turn.now),
@@ -189,6 +204,7 @@ impl Hub {
             None => {}
             Some(Who::Customer(session)) => self.customer_left(session, peer, channels, now),
             Some(Who::Console(account)) => self.console_left(account, peer, channels, now),
+            Some(Who::JumpClient(device)) => self.jump_client_left(&device, peer),
         }
     }
 
@@ -204,6 +220,7 @@ impl Hub {
         self.tickets.retain(|_, (until, _)| *until >= now.moment);
         self.keys.forget(now.stamp);
         self.loop_back_time_passed(now);
+        self.fleet.time_passed(now);
         let due: Vec<SessionId> = self.cases.keys().copied().collect();
         for session in due {
             self.case_time_passed(session, now);

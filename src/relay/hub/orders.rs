@@ -12,7 +12,7 @@ use crate::domain::limits::{
     TICKETS_TO_COME_BACK_MAX, TICKETS_WITH_KEY_MAX,
 };
 use crate::domain::turned::{PuzzleAnswer, TurnedReason};
-use crate::domain::{AccountId, Label, Now, PeerAddress, Token};
+use crate::domain::{AccountId, Label, Moment, Now, PeerAddress, Token};
 use crate::link::message::{Failure, ToConsole};
 use crate::session::key::{self, Typed};
 
@@ -76,8 +76,19 @@ impl Hub {
                 Reply::Done
             }
             Order::LoopBack => self.begin_loop_back(turn),
+            Order::Deploy(deployment) => {
+                if self.fleet.add_deployment(deployment, turn.now) {
+                    Reply::Done
+                } else {
+                    Reply::Turned(TurnedReason::Full)
+                }
+            }
+            Order::SetAdmissionRate(rate) => {
+                self.fleet.set_rate(rate);
+                Reply::Done
+            }
             Order::Figures => {
-                let answer = Answer::Figures(self.figures());
+                let answer = Answer::Figures(self.figures(turn.now.moment));
                 self.out.now(Effect::Answer { id, answer });
                 return;
             }
@@ -199,7 +210,7 @@ impl Hub {
         }
     }
 
-    fn figures(&self) -> Figures {
+    fn figures(&self, now: Moment) -> Figures {
         let mut figures = Figures {
             keys_unused: self.keys.count() as u64,
             key_digits: u8::try_from(self.guesses.digits()).unwrap_or(u8::MAX),
@@ -209,6 +220,7 @@ impl Hub {
                 .values()
                 .filter(|seat| seat.peer.is_some())
                 .count() as u64,
+            fleet: self.fleet.figures(now),
             ..Figures::default()
         };
         for case in self.cases.values() {
@@ -221,7 +233,7 @@ impl Hub {
             match (connected, case.record.kind) {
                 (Some(Who::Customer(_)), Kind::Client) => figures.customer_clients += 1,
                 (Some(Who::Customer(_)), Kind::Chat) => figures.chats += 1,
-                (Some(Who::Console(_)) | None, _) => {}
+                (Some(Who::Console(_) | Who::JumpClient(_)) | None, _) => {}
             }
         }
         figures

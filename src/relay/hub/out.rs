@@ -66,6 +66,17 @@ impl Out {
         });
     }
 
+    /// Number of the batch that has everything decided so far; it is on record if nothing waits.
+    pub fn issued_so_far(&self) -> u64 {
+        self.issued + u64::from(!self.batch.is_empty())
+    }
+
+    /// Says something once batch `number` is on record.
+    pub fn say_after(&mut self, number: u64, peer: PeerId, message: &impl Serialize) {
+        let json = encode(message);
+        self.after(number, Effect::Say { peer, json });
+    }
+
     /// Whether batch `number` is on record.
     pub fn is_recorded(&self, number: u64) -> bool {
         number <= self.recorded

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::event::PeerId;
 use crate::domain::limits::CHANNELS_PER_LINK_MAX;
+use crate::domain::token::Fingerprint;
 use crate::domain::{AccountId, SessionId};
 
 /// What a connected peer is.
@@ -13,6 +14,8 @@ pub enum Who {
     Customer(SessionId),
     /// The console of this representative.
     Console(AccountId),
+    /// The Jump Client with this device key.
+    JumpClient(Fingerprint),
 }
 
 /// Every peer that was let in.

@@ -13,7 +13,7 @@ use super::out::Out;
 use super::shell::{Reached, Shell, Side};
 use crate::domain::{Now, Stamp};
 use crate::link::channel::Channel;
-use crate::link::message::{ToConsole, ToCustomer};
+use crate::link::message::{ToConsole, ToCustomer, ToJumpClient};
 
 impl Hub {
     /// The appliance restarts at `restart`, or not after all.
@@ -28,6 +28,9 @@ impl Hub {
         }
         for case in self.cases.values_mut() {
             case.to_customer(&mut self.out, &ToCustomer::Restart { seconds });
+        }
+        for peer in self.fleet.peers() {
+            self.out.say(peer, &ToJumpClient::Restart { seconds });
         }
     }
 

@@ -13,14 +13,15 @@ use crate::link::VERSION;
 use crate::link::message::{FromCustomer, Hello, HelloTag, Purpose};
 
 #[derive(Default)]
-struct World {
-    hub: Hub,
+pub(super) struct World {
+    pub hub: Hub,
     drawn: u64,
+    pub now: Now,
 }
 
 impl World {
     /// One event; everything is on record at once.
-    fn step(&mut self, event: Event) -> Vec<Effect> {
+    pub fn step(&mut self, event: Event) -> Vec<Effect> {
         let drawn = &mut self.drawn;
         let mut random = |buffer: &mut [u8]| {
             for byte in buffer {
@@ -32,7 +33,7 @@ impl World {
             }
         };
         let mut turn = Turn {
-            now: Now::default(),
+            now: self.now,
             random: &mut random,
         };
         self.hub.handle(event, &mut turn);
@@ -63,7 +64,17 @@ impl World {
     }
 
     /// Somebody new says hello.
-    fn hello(&mut self, slot: u32, by_link: bool, purpose: Purpose) -> PeerId {
+    fn hello(&mut self, slot: u32, door: Door, purpose: Purpose) -> PeerId {
+        self.hello_heard(slot, door, purpose).0
+    }
+
+    /// The same, and what it brings about.
+    pub fn hello_heard(
+        &mut self,
+        slot: u32,
+        door: Door,
+        purpose: Purpose,
+    ) -> (PeerId, Vec<Effect>) {
         let peer = PeerId {
             shard: 0,
             slot,
@@ -75,13 +86,13 @@ impl World {
             program: label("test"),
             purpose,
         };
-        self.step(Event::Hello {
+        let effects = self.step(Event::Hello {
             peer,
             address: PeerAddress::new("192.0.2.1:1".parse().unwrap()),
-            by_link,
+            door,
             hello: Box::new(hello),
         });
-        peer
+        (peer, effects)
     }
 
     fn customer(&mut self, slot: u32) -> PeerId {
@@ -90,7 +101,7 @@ impl World {
             facts: Facts::default(),
             puzzle: None,
         };
-        let peer = self.hello(slot, true, purpose);
+        let peer = self.hello(slot, Door::Link, purpose);
         assert!(self.hub.peers.who(peer).is_some(), "was not let in");
         peer
     }
@@ -178,19 +189,20 @@ fn a_representatives_own_program_comes_in_by_its_ticket_once_and_with_no_other()
     else {
         panic!("a ticket");
     };
-    let mut tries = |slot, by_link, ticket| {
+    let (link, socket) = (Door::Link, Door::Socket(Role::Customer));
+    let mut tries = |slot, door, ticket| {
         let shells = heapless::Vec::new();
-        let peer = world.hello(slot, by_link, Purpose::Console { ticket, shells });
+        let peer = world.hello(slot, door, Purpose::Console { ticket, shells });
         world.hub.peers.who(peer)
     };
-    assert_eq!(tries(1, true, None), None);
-    assert_eq!(tries(2, true, Some(Token::from_random([7; 16]))), None);
+    assert_eq!(tries(1, link, None), None);
+    assert_eq!(tries(2, link, Some(Token::from_random([7; 16]))), None);
     // A browser's is in its request, not in what it says.
-    assert_eq!(tries(3, false, Some(ticket.clone())), None);
-    assert_eq!(tries(4, true, Some(customers)), None);
+    assert_eq!(tries(3, socket, Some(ticket.clone())), None);
+    assert_eq!(tries(4, link, Some(customers)), None);
     assert_eq!(
-        tries(5, true, Some(ticket.clone())),
+        tries(5, link, Some(ticket.clone())),
         Some(Who::Console(AccountId(1)))
     );
-    assert_eq!(tries(6, true, Some(ticket)), None);
+    assert_eq!(tries(6, link, Some(ticket)), None);
 }

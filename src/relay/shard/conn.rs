@@ -7,8 +7,9 @@ use crate::domain::limits::SHARD_TICK;
 use crate::domain::{Moment, PeerAddress};
 use crate::http::websocket;
 use crate::net::StreamId;
+use crate::relay::hub::Door;
 use crate::tls::pipe::Progress;
-use crate::tls::{Configs, Pipe, TlsError};
+use crate::tls::{Caller, Configs, Pipe, TlsError};
 
 /// What a connection is. It moves down this list only.
 #[derive(Debug)]
@@ -90,7 +91,14 @@ impl Conn {
 
     /// Whether the handshake just chose the link protocol.
     pub fn is_fresh_link(&self) -> bool {
-        self.encrypted && matches!(self.stage, Stage::Head(_)) && self.pipe.is_link()
+        self.encrypted
+            && matches!(self.stage, Stage::Head(_))
+            && self.pipe.caller() != Caller::Browser
+    }
+
+    /// How a peer that speaks the link protocol came in.
+    pub fn door(&self) -> Door {
+        self.pipe.device_key().map_or(Door::Link, Door::Device)
     }
 
     /// Whether it is ready for a first request and has not begun one: browsers open connections

@@ -7,7 +7,7 @@ use crate::http::head::First;
 use crate::http::{answer, head, websocket};
 use crate::net::Lent;
 use crate::relay::exchange::Outgoing;
-use crate::relay::hub::{Event, PeerId, Role};
+use crate::relay::hub::{Door, Event, PeerId, Role};
 use crate::tls::pipe::Progress;
 
 impl Shard {
@@ -37,10 +37,10 @@ impl Shard {
             return;
         };
         if progress != Progress::Handshaking && conn.is_fresh_link() {
-            let address = conn.address;
+            let (address, door) = (conn.address, conn.door());
             conn.stage = Stage::Link;
             self.setting.counters.arriving.down();
-            self.exchange.add(self.peer(stream), address, None, now);
+            self.exchange.add(self.peer(stream), address, door, now);
         }
         if plaintext.is_empty() {
             return;
@@ -172,7 +172,7 @@ impl Shard {
         let address = conn.address;
         conn.stage = Stage::Socket(websocket::Reader::default());
         self.say(stream, &answer::switch(&key));
-        self.exchange.add(peer, address, Some(role), now);
+        self.exchange.add(peer, address, Door::Socket(role), now);
         self.plain(stream, &mut early, Progress::Open, now);
         self.after_plain(stream, Progress::Open);
     }

@@ -15,9 +15,13 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use super::*;
 use crate::domain::limits::{HUB_QUEUE_MAX, SHARD_QUEUE_MAX};
 use crate::relay::hub::Role;
-use crate::tls::Identity;
+use crate::tls::{Identity, LinkIds};
 
 const LINK: &[u8] = b"jumpgate/1";
+const IDS: LinkIds = LinkIds {
+    endpoint: LINK,
+    device: b"jumpgate-device/1",
+};
 const PAGE: &[u8] = b"http/1.1";
 const UPGRADE: &str = "GET /link?ticket=0123456789abcdef0123456789abcdef HTTP/1.1\r\n\
     Host: localhost\r\nOrigin: https://localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -55,7 +59,7 @@ impl Bench {
         let stop = Arc::new(AtomicBool::new(false));
         let setting = Setting {
             clock: Clock::start(),
-            configs: Arc::new(Configs::new(&identity, &identity, LINK).unwrap()),
+            configs: Arc::new(Configs::new(&identity, &identity, IDS).unwrap()),
             hub: to_hub,
             transcripts: tokio::sync::mpsc::channel(1).0,
             shards: vec![handle.clone()],

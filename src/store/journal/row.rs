@@ -5,7 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::token::Fingerprint;
-use crate::domain::{AccountId, AccountName, DisplayName, SessionId, ShellId, Stamp, Token};
+use crate::domain::{
+    AccountId, AccountName, DisplayName, JumpClientId, SessionId, ShellId, Stamp, Token,
+};
 
 /// One changed row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,9 +38,23 @@ pub enum Row {
     /// An account, whole. While a version is on trial they do not change; afterwards who was
     /// disabled stays so whatever version runs.
     Account(AccountRow),
+    /// A machine became a Jump Client.
+    JumpClient(JumpClientRow),
     /// Of a kind that a later version added.
     #[serde(other)]
     Later,
+}
+
+/// An installed machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // As in migrations/0005_jump_clients.sql.
+pub struct JumpClientRow {
+    pub id: JumpClientId,
+    pub device: Fingerprint,
+    pub computer: String,
+    pub platform: String,
+    pub deployment: Fingerprint,
+    pub enrolled: Stamp,
 }
 
 /// See `audit/chain.rs` for what the hash covers.

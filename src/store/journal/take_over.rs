@@ -4,7 +4,9 @@
 use rusqlite::Transaction;
 use serde::de::DeserializeOwned;
 
-use super::row::{AccountRow, EntryRow, KeyRow, Row, SessionRow, SignInRow, TranscriptRow};
+use super::row::{
+    AccountRow, EntryRow, JumpClientRow, KeyRow, Row, SessionRow, SignInRow, TranscriptRow,
+};
 use crate::domain::entry::EndReason;
 use crate::domain::facts::Kind;
 use crate::domain::limits::{ENTRIES_PER_SESSION_MAX, NAME_BYTES_MAX};
@@ -12,7 +14,7 @@ use crate::domain::text::label;
 use crate::domain::{Text, Tool};
 use crate::store::column::{Json, Word};
 use crate::store::sessions::{SavedState, found_by};
-use crate::store::{StoreError, known_browsers};
+use crate::store::{StoreError, jump_clients, known_browsers};
 
 /// Whether a row was taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +48,7 @@ pub fn take_over(tx: &Transaction<'_>, row: &Row) -> Result<Taken, StoreError> {
             Ok(Taken::Over)
         }
         Row::Account(row) => account(tx, row),
+        Row::JumpClient(row) => jump_client(tx, row),
         Row::Audit(_) | Row::Later => Ok(Taken::LeftOut),
     }
 }
@@ -174,6 +177,19 @@ fn sign_in(tx: &Transaction<'_>, row: &SignInRow) -> Result<Taken, StoreError> {
          ON CONFLICT DO NOTHING",
     )?
     .execute((row.token, row.account, &row.csrf, row.opened))?;
+    Ok(Taken::Over)
+}
+
+fn jump_client(tx: &Transaction<'_>, row: &JumpClientRow) -> Result<Taken, StoreError> {
+    let row = jump_clients::JumpClientRow {
+        id: row.id,
+        device: row.device,
+        computer: label(&row.computer).as_str().to_owned(),
+        platform: label(&row.platform).as_str().to_owned(),
+        deployment: row.deployment,
+        enrolled: row.enrolled,
+    };
+    jump_clients::enrol(tx, &row)?;
     Ok(Taken::Over)
 }
 

@@ -74,3 +74,9 @@ BEGIN INSERT INTO journaled (row) SELECT json_object(
     'representative', json(iif(new.representative, 'true', 'false')),
     'disabled', json(iif(new.disabled, 'true', 'false')),
     'password_hash', new.password_hash, 'created', new.created); END;
+
+CREATE TEMP TRIGGER jump_client_enrolled AFTER INSERT ON main.jump_clients
+BEGIN INSERT INTO journaled (row) SELECT json_object(
+    'row', 'jump_client', 'id', printf('%016x', new.id), 'device', lower(hex(new.device)),
+    'computer', new.computer, 'platform', new.platform,
+    'deployment', lower(hex(new.deployment)), 'enrolled', new.enrolled); END;

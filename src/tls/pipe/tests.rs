@@ -3,11 +3,15 @@
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
+use rustls::client::ResolvesClientCert;
 use rustls::crypto::ring::default_provider;
+use rustls::crypto::ring::sign::any_ecdsa_type;
 use rustls::pki_types::ServerName;
+use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, SupportedCipherSuite, SupportedProtocolVersion,
+    ClientConfig, ClientConnection, RootCertStore, SignatureScheme, SupportedCipherSuite,
+    SupportedProtocolVersion,
 };
 
 use super::*;
@@ -15,7 +19,7 @@ use crate::domain::limits::{EMPTY_RECORDS_MAX, HANDSHAKE_BYTES_MAX};
 use crate::domain::token::Fingerprint;
 use crate::tls::Identity;
 use crate::tls::keys::{ALERT, APPLICATION_DATA, HANDSHAKE};
-use crate::tls::stand_in::{ALPN, StandIn, client_hello_of_tls12, configs};
+use crate::tls::stand_in::{ALPN, DEVICE_ALPN, IDS, StandIn, client_hello_of_tls12, configs};
 
 struct Peers {
     configs: Configs,
@@ -36,23 +40,31 @@ fn peers_by(
     versions: &[&'static SupportedProtocolVersion],
     suites: impl Fn(&SupportedCipherSuite) -> bool,
 ) -> Peers {
-    let mut roots = RootCertStore::empty();
-    for identity in [link, web] {
-        roots.add(identity.chain().remove(0)).unwrap();
-    }
     let mut provider = default_provider();
     provider.cipher_suites.retain(suites);
-    let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
+    let config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(versions)
         .unwrap()
-        .with_root_certificates(roots)
+        .with_root_certificates(roots(&[link, web]))
         .with_no_client_auth();
+    peers_of(config, alpn, link, web)
+}
+
+fn roots(identities: &[&Identity]) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    for identity in identities {
+        roots.add(identity.chain().remove(0)).unwrap();
+    }
+    roots
+}
+
+fn peers_of(mut config: ClientConfig, alpn: &[&[u8]], link: &Identity, web: &Identity) -> Peers {
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     let name = ServerName::try_from("localhost").unwrap();
     let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
     client.set_buffer_limit(None);
     Peers {
-        configs: Configs::new(link, web, ALPN).unwrap(),
+        configs: Configs::new(link, web, IDS).unwrap(),
         client,
         server: Pipe::default(),
         down: Vec::new(),
@@ -135,8 +147,65 @@ fn each_kind_of_client_gets_its_own_key() {
         peers.run(5).unwrap();
         let shown = peers.client.peer_certificates().unwrap()[0].clone();
         assert_eq!(Fingerprint::of(&shown), expected.certificate_fingerprint());
-        assert_eq!(peers.server.is_link(), alpn == ALPN);
+        let caller = peers.server.caller();
+        assert_eq!(caller == Caller::Endpoint, alpn == ALPN, "{caller:?}");
     }
+}
+
+/// A machine that shows `shown` and signs with `signing`.
+#[derive(Debug)]
+struct Device(Arc<CertifiedKey>);
+
+impl Device {
+    fn peers(shown: &Identity, signing: &Identity, link: &Identity) -> Peers {
+        let key = any_ecdsa_type(&signing.key()).unwrap();
+        let device = Self(Arc::new(CertifiedKey::new(shown.chain(), key)));
+        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_protocol_versions(&[&TLS13])
+            .unwrap()
+            .with_root_certificates(roots(&[link]))
+            .with_client_cert_resolver(Arc::new(device));
+        peers_of(config, &[DEVICE_ALPN], link, link)
+    }
+}
+
+impl ResolvesClientCert for Device {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_machine_is_known_by_the_key_that_it_has_proved() {
+    let (link, device) = identities();
+    let mut peers = Device::peers(&device, &device, &link);
+    peers.run(7).unwrap();
+    assert_eq!(peers.server.caller(), Caller::Device);
+    assert_eq!(peers.server.device_key(), Some(device.key_fingerprint()));
+    peers.client.writer().write_all(b"hello").unwrap();
+    assert_eq!(peers.run(7).unwrap().0, b"hello");
+}
+
+#[test]
+fn nobody_is_taken_for_a_machine_whose_key_he_does_not_have() {
+    let (link, device) = identities();
+    let (other, _) = identities();
+    let mut peers = Device::peers(&device, &other, &link);
+    peers.run(1_000).unwrap_err();
+    assert_eq!(peers.server.device_key(), None);
+    assert!(!peers.server.is_open());
+}
+
+#[test]
+fn a_machine_that_shows_no_key_is_not_let_in() {
+    let (link, web) = identities();
+    let mut peers = peers(&[DEVICE_ALPN], &link, &web);
+    peers.run(1_000).unwrap_err();
+    assert!(!peers.server.is_open());
 }
 
 /// Until this was mended, rustls was asked what to say with an empty buffer and looked for the second
@@ -404,7 +473,7 @@ fn a_browser_that_does_not_know_the_certificate_breaks_no_rule() {
     let (link, web) = identities();
     let (_, unknown) = identities();
     let mut peers = peers(&[b"http/1.1"], &link, &web);
-    peers.configs = Configs::new(&link, &unknown, ALPN).unwrap();
+    peers.configs = Configs::new(&link, &unknown, IDS).unwrap();
     peers.run(usize::MAX).unwrap_err();
     // What it still has to say is an alert.
     let error = peers.run(usize::MAX).unwrap_err();

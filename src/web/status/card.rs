@@ -133,6 +133,7 @@ pub(super) fn all(site: &Site, known: &Known, now: Stamp) -> Vec<Card> {
     }
     if let Some(snapshot) = snapshot {
         cards.push(capacity(snapshot, known));
+        cards.push(admission(snapshot));
         cards.push(connections(snapshot));
         cards.push(sessions(snapshot));
     }
@@ -179,7 +180,6 @@ fn appliance(site: &Site, known: &Known, now: Stamp) -> Card {
 
 fn capacity(snapshot: &Snapshot, known: &Known) -> Card {
     let open = snapshot.sessions.waiting + snapshot.sessions.running;
-    // None can connect before Jump Clients exist; the limits are the model's already.
     let (active, passive) = (
         snapshot.active_jump_clients_max,
         snapshot.passive_jump_clients_max,
@@ -188,7 +188,12 @@ fn capacity(snapshot: &Snapshot, known: &Known) -> Card {
         "Capacity",
         vec![
             linked("/login/reports", bar("Sessions", open, SESSIONS_MAX as u64)),
-            bar("Active Jump Clients", 0, active.into()),
+            bar(
+                "Active Jump Clients",
+                snapshot.jump_clients.active.into(),
+                active.into(),
+            ),
+            // None can be installed so far; the limit is the model's already.
             bar("Passive Jump Clients", 0, passive.into()),
             linked(
                 "/login/representatives",
@@ -210,6 +215,30 @@ fn connections(snapshot: &Snapshot) -> Card {
             number("Arriving", open.arriving),
             number("Accepted in all", open.accepted_in_all),
             number("Faulty in all", open.closed_for_fault_in_all),
+        ],
+    )
+}
+
+/// Who comes back after a restart or an outage (GX-14).
+fn admission(snapshot: &Snapshot) -> Card {
+    let fleet = &snapshot.jump_clients;
+    let rate = match fleet.admission_rate.limit() {
+        Some(rate) => format!("{rate} a second"),
+        None => "as many as come".to_owned(),
+    };
+    let until = if fleet.waiting == 0 {
+        "now".to_owned()
+    } else {
+        format!("in {}", format::seconds(fleet.done_in_seconds))
+    };
+    card(
+        "Jump Clients",
+        vec![
+            number("Installed", fleet.known),
+            number("Connected", fleet.active.into()),
+            words("Let in", rate),
+            number("Waiting for their turn", fleet.waiting),
+            words("All back", until),
         ],
     )
 }

@@ -4,6 +4,7 @@ use super::{Known, machine};
 use crate::control::update::{Phase, Status};
 use crate::domain::limits::{GUESSES_BEFORE_PUZZLE, SESSIONS_MAX};
 use crate::metrics::Snapshot;
+use crate::web::format;
 use crate::web::login::updates::went_back;
 use crate::web::words;
 
@@ -139,6 +140,33 @@ fn relay(snapshot: &Snapshot, warnings: &mut Vec<Warning>) {
             "warn",
             "The appliance is almost full.",
             format!("{open} of {SESSIONS_MAX} sessions are open. Beyond that, none start."),
+        ));
+    }
+    let (active, most) = (
+        u64::from(snapshot.jump_clients.active),
+        u64::from(snapshot.active_jump_clients_max),
+    );
+    if active * 10 >= most * 9 {
+        warnings.push(Warning::new(
+            "warn",
+            "Almost all Jump Clients that this appliance may have are connected.",
+            format!(
+                "{} of {} are; beyond that, further ones are turned away. Make some of them \
+                 passive, or move to a larger model. Customers and representatives always get in.",
+                format::count(active),
+                format::count(most)
+            ),
+        ));
+    }
+    if snapshot.jump_clients.waiting > 0 {
+        warnings.push(Warning::new(
+            "live",
+            "Jump Clients are coming back.",
+            format!(
+                "{} wait for their turn; all of them are back in {}.",
+                format::count(snapshot.jump_clients.waiting),
+                format::seconds(snapshot.jump_clients.done_in_seconds)
+            ),
         ));
     }
     let sandbox = snapshot.sandbox;

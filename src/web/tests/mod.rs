@@ -35,7 +35,7 @@ use crate::domain::text::label;
 use crate::domain::token::Fingerprint;
 use crate::domain::turned::TurnedReason;
 use crate::domain::{Account, AccountName, DisplayName, Model, PeerAddress, Stamp, Token};
-use crate::metrics::{Connections, Keys, Sandbox, Sessions, Snapshot, StoreState};
+use crate::metrics::{Connections, JumpClients, Keys, Sandbox, Sessions, Snapshot, StoreState};
 use crate::store::accounts::{self, NewAccount};
 use crate::store::{Database, StoreError, Transaction};
 
@@ -291,6 +291,7 @@ fn snapshot() -> Snapshot {
         model: Model::VaS,
         active_jump_clients_max: 1_000,
         passive_jump_clients_max: 50_000,
+        jump_clients: JumpClients::default(),
         started: Stamp(1_787_313_600_000),
         uptime_seconds: 7_800,
         threads: 2,
