@@ -10,6 +10,7 @@ mod support;
 mod across;
 mod consent;
 mod crash;
+mod fleet;
 mod generations;
 mod hostile;
 mod keys;

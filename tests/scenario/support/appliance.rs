@@ -12,7 +12,7 @@ use jumpgate::control::request::TicketHolder;
 use jumpgate::control::{Client, Reply, Request};
 use jumpgate::domain::pass::SiteAddress;
 use jumpgate::domain::token::Fingerprint;
-use jumpgate::domain::{AccountId, AccountName, Label, Secret, Token};
+use jumpgate::domain::{AccountId, AccountName, Label, Model, Secret, Token};
 use jumpgate::metrics::Snapshot;
 use jumpgate::store::{Database, accounts};
 use nix::sys::signal::{Signal, kill};
@@ -83,6 +83,18 @@ impl Appliance {
     #[allow(dead_code)] // Not in the bench.
     pub fn generation(&mut self, sequence: u32, trial: bool) {
         self.generation = Some(Generation { sequence, trial });
+    }
+
+    /// Is of this model from its first start on.
+    #[allow(dead_code)] // Not in the bench.
+    pub fn model(&self, model: Model) {
+        let text = format!(
+            "site = \"localhost\"\nmodel = \"{}\"\nhttps_port = {}\nhttp_port = {}\n",
+            model.code(),
+            self.ports.https,
+            self.ports.http
+        );
+        std::fs::write(self.paths().config(), text).unwrap();
     }
 
     /// Starts it and waits until it serves. Ports stay the same from the first start on.

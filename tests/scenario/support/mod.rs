@@ -12,6 +12,7 @@
 pub mod appliance;
 pub mod console;
 pub mod customer;
+pub mod fleet;
 pub mod line;
 pub mod peer;
 pub mod ports;
@@ -21,6 +22,7 @@ pub mod tls;
 pub use appliance::{Appliance, Representative};
 pub use console::{Console, Pace};
 pub use customer::Customer;
+pub use fleet::Fleet;
 pub use line::Line;
 pub use peer::Peer;
 pub use raw::Raw;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, SignatureScheme};
 use tokio_rustls::TlsConnector;
 
 /// The name under which the site is called.
@@ -22,12 +23,29 @@ pub fn connector(alpn: &[&[u8]]) -> TlsConnector {
 
 /// The same before it is made into a connector, with a provider's ciphers and curves.
 pub fn config(alpn: &[&[u8]], provider: &Arc<CryptoProvider>) -> ClientConfig {
-    let mut config = ClientConfig::builder_with_provider(Arc::clone(provider))
+    offering(alpn, believing(provider).with_no_client_auth())
+}
+
+/// The same with a certificate of the client's own.
+pub fn device_config(
+    alpn: &[&[u8]],
+    provider: &Arc<CryptoProvider>,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> ClientConfig {
+    let config = believing(provider).with_client_auth_cert(chain, key);
+    offering(alpn, config.unwrap())
+}
+
+fn believing(provider: &Arc<CryptoProvider>) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+    ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()
         .unwrap()
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Anybody(Arc::clone(provider))))
-        .with_no_client_auth();
+}
+
+fn offering(alpn: &[&[u8]], mut config: ClientConfig) -> ClientConfig {
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     config
 }
