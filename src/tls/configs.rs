@@ -10,6 +10,7 @@ use rustls::{ServerConfig, SupportedProtocolVersion};
 use super::TlsError;
 use super::device::AnyDevice;
 use super::identity::Identity;
+use super::secrets::Collector;
 
 /// The link protocol's ids in ALPN (RFC 7301).
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +58,9 @@ impl Configs {
                 config.alpn_protocols = vec![alpn.to_vec()];
                 // Measured: resuming saves no CPU here, and tickets cost memory on idle links.
                 config.send_tls13_tickets = 0;
-                // For `records`.
+                // Both for `records`.
                 config.enable_secret_extraction = true;
+                config.key_log = Arc::new(Collector);
                 Ok::<_, rustls::Error>(Arc::new(config))
             };
         Ok(Self {

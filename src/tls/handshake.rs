@@ -10,12 +10,15 @@ use rustls::{ProtocolVersion, ServerConfig};
 
 use super::TlsError;
 use super::keys::PLAINTEXT_BYTES_MAX;
+use super::secrets::{self, Secrets};
 use crate::domain::limits::HANDSHAKE_BYTES_MAX;
 
 pub(super) struct Handshake {
     connection: UnbufferedServerConnection,
     /// What rustls has not taken yet.
     input: Vec<u8>,
+    /// Once they are known.
+    secrets: Option<Secrets>,
     /// The peer said that nothing more will come.
     pub ended: bool,
 }
@@ -26,6 +29,7 @@ impl Handshake {
         Ok(Self {
             connection: UnbufferedServerConnection::new(config)?,
             input: Vec::new(),
+            secrets: None,
             ended: false,
         })
     }
@@ -54,6 +58,9 @@ impl Handshake {
     fn turn(&mut self, plaintext: &mut Vec<u8>, output: &mut Vec<u8>) -> Result<(), TlsError> {
         loop {
             let status = self.connection.process_tls_records(&mut self.input);
+            if let Some(secrets) = secrets::take() {
+                self.secrets = Some(secrets);
+            }
             let mut discard = status.discard;
             let mut rests = false;
             match status.state? {
@@ -106,9 +113,10 @@ impl Handshake {
             && self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_3)
     }
 
-    /// The connection, and the bytes that are not part of its handshake any more.
-    pub fn into_parts(self) -> (UnbufferedServerConnection, Vec<u8>) {
-        (self.connection, self.input)
+    /// The connection, its secrets, and the bytes that are not part of its handshake any more;
+    /// `None` if it has no secrets, which no handshake of TLS 1.3 ends without.
+    pub fn into_parts(self) -> Option<(UnbufferedServerConnection, Secrets, Vec<u8>)> {
+        Some((self.connection, self.secrets?, self.input))
     }
 
     /// Appends `plaintext` to `output`, encrypted; nothing before the handshake is over.

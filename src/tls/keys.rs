@@ -2,13 +2,12 @@
 
 use std::ops::Range;
 
-use ring::aead::{
-    AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey,
-};
+use ring::aead::{Aad, Algorithm, LessSafeKey, Nonce, UnboundKey};
+#[cfg(any(test, fuzzing))]
 use rustls::ConnectionTrafficSecrets;
-use rustls::crypto::cipher::{AeadKey, Iv};
 
 use super::TlsError;
+use super::secrets::{IV_BYTES, Secret};
 
 /// Type, version and length of what follows.
 pub(super) const HEADER_BYTES: usize = 5;
@@ -39,25 +38,49 @@ pub(super) struct Opened {
     pub content: Range<usize>,
 }
 
-/// One direction of a connection. 112 bytes, and about 560 more while bytes flow.
+/// One direction of a connection. 80 bytes, and about 560 more while bytes flow.
 pub(super) struct Keys {
-    secrets: ConnectionTrafficSecrets,
+    algorithm: &'static Algorithm,
+    secret: Secret,
     /// Records so far, and the next one's number.
     sequence: u64,
-    /// Made from the secrets when it is needed; see [`Self::rest`].
-    schedule: Option<Box<LessSafeKey>>,
+    /// Made from the secret when it is needed; see [`Self::rest`].
+    schedule: Option<Box<Schedule>>,
     records_max: u64,
 }
 
+struct Schedule {
+    key: LessSafeKey,
+    iv: [u8; IV_BYTES],
+}
+
 impl Keys {
-    /// As rustls hands them over: the number of the next record, and its secrets.
-    pub fn new((sequence, secrets): (u64, ConnectionTrafficSecrets)) -> Self {
+    /// Those of a traffic secret, by which so many records were sealed.
+    pub fn new(algorithm: &'static Algorithm, secret: Secret, sequence: u64) -> Self {
         Self {
-            secrets,
+            algorithm,
+            secret,
             sequence,
             schedule: None,
             records_max: RECORDS_PER_KEY_MAX,
         }
+    }
+
+    /// As rustls hands them over, for a stand-in whose updates rustls does.
+    #[cfg(any(test, fuzzing))]
+    pub fn given((sequence, keys): (u64, ConnectionTrafficSecrets)) -> Self {
+        let (key, iv) = super::secrets::given(&keys);
+        let algorithm = super::secrets::algorithm(&keys);
+        Self {
+            schedule: Some(Box::new(Schedule::new(algorithm, key, iv))),
+            ..Self::new(algorithm, Secret::zero(), sequence)
+        }
+    }
+
+    /// Those that follow at a key update (RFC 8446, 4.6.3).
+    pub fn update(&mut self) {
+        let next = self.secret.next(self.algorithm);
+        *self = Self::new(self.algorithm, next, 0);
     }
 
     /// Appends one record with at most [`PLAINTEXT_BYTES_MAX`] bytes of content.
@@ -73,6 +96,7 @@ impl Keys {
         let nonce = self.next_nonce();
         let tag = self
             .schedule()
+            .key
             .seal_in_place_separate_tag(nonce, Aad::from(header), &mut output[start..])
             .expect("a record is far below what an AEAD takes");
         output.extend_from_slice(tag.as_ref());
@@ -90,6 +114,7 @@ impl Keys {
         let nonce = self.next_nonce();
         let inner = self
             .schedule()
+            .key
             .open_in_place(nonce, Aad::from(*header), body)
             .map_err(|_| TlsError::NotAuthentic { sequence })?;
         // Zeros behind the type are padding.
@@ -120,16 +145,16 @@ impl Keys {
         self.records_max = records;
     }
 
-    fn schedule(&mut self) -> &LessSafeKey {
-        let secrets = &self.secrets;
-        self.schedule
-            .get_or_insert_with(|| Box::new(schedule(secrets)))
+    fn schedule(&mut self) -> &Schedule {
+        let (algorithm, secret) = (self.algorithm, &self.secret);
+        self.schedule.get_or_insert_with(|| {
+            let (key, iv) = secret.keys(algorithm);
+            Box::new(Schedule::new(algorithm, &key, iv))
+        })
     }
 
     fn next_nonce(&mut self) -> Nonce {
-        let (_, iv) = parts(&self.secrets);
-        let mut nonce = [0; 12];
-        nonce.copy_from_slice(iv.as_ref());
+        let mut nonce = self.schedule().iv;
         for (byte, count) in nonce[4..].iter_mut().zip(self.sequence.to_be_bytes()) {
             *byte ^= count;
         }
@@ -164,23 +189,10 @@ fn header(length: usize) -> [u8; HEADER_BYTES] {
     [APPLICATION_DATA, 3, 3, high, low]
 }
 
-fn parts(secrets: &ConnectionTrafficSecrets) -> (&AeadKey, &Iv) {
-    match secrets {
-        ConnectionTrafficSecrets::Aes128Gcm { key, iv }
-        | ConnectionTrafficSecrets::Aes256Gcm { key, iv }
-        | ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => (key, iv),
-        _ => unreachable!("ring's provider has these three"),
+impl Schedule {
+    fn new(algorithm: &'static Algorithm, key: &[u8], iv: [u8; IV_BYTES]) -> Self {
+        let key = UnboundKey::new(algorithm, key).expect("a key of its algorithm's length");
+        let key = LessSafeKey::new(key);
+        Self { key, iv }
     }
-}
-
-fn schedule(secrets: &ConnectionTrafficSecrets) -> LessSafeKey {
-    let algorithm = match secrets {
-        ConnectionTrafficSecrets::Aes128Gcm { .. } => &AES_128_GCM,
-        ConnectionTrafficSecrets::Aes256Gcm { .. } => &AES_256_GCM,
-        ConnectionTrafficSecrets::Chacha20Poly1305 { .. } => &CHACHA20_POLY1305,
-        _ => unreachable!("ring's provider has these three"),
-    };
-    let (key, _) = parts(secrets);
-    let key = UnboundKey::new(algorithm, key.as_ref()).expect("a key of its algorithm's length");
-    LessSafeKey::new(key)
 }

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Handshakes are rustls' with the **ring** provider, always named explicitly. After a TLS 1.3
-//! handshake rustls keeps the key schedule and hands us the keys; records are opened and sealed here
-//! by ring, in the buffer that they are in, which is what most of a relay's time goes to. TLS 1.2,
+//! handshake rustls hands over the keys and their secrets, by which key updates go on (`secrets`);
+//! records are opened and sealed here by ring, in the buffer that they are in, which is what most of a relay's time goes to. TLS 1.2,
 //! which only browsers speak, stays with rustls. Start at [`pipe`]; [`identity`] makes keys and
 //! certificates.
 
@@ -21,6 +21,7 @@ pub mod identity;
 mod keys;
 pub mod pipe;
 mod records;
+mod secrets;
 #[cfg(any(test, fuzzing))]
 mod stand_in;
 

@@ -28,13 +28,16 @@ pub struct Pipe {
     device: Option<Box<Fingerprint>>,
 }
 
+// Records lie in it and not in a box: thousands of connections rest in that state, and what stays of
+// each must not lie between what handshakes need for a moment.
+#[allow(clippy::large_enum_variant)]
 enum State {
     /// No whole `ClientHello` yet. Its bytes are kept: the acceptor tells by them which
     /// configuration to use, and the connection wants them again.
     Hello(Box<Acceptor>, Vec<u8>),
     /// Or TLS 1.2, for good.
     Handshake(Box<Handshake>),
-    Records(Box<Records>),
+    Records(Records),
     Refused,
 }
 
@@ -107,11 +110,12 @@ impl Pipe {
         if handshake.is_for_records()
             && let State::Handshake(handshake) = std::mem::replace(&mut self.state, State::Refused)
         {
-            let (connection, mut rest) = handshake.into_parts();
+            let (connection, secrets, mut rest) =
+                handshake.into_parts().expect("TLS 1.3 logs its secrets");
             if let Some([certificate]) = connection.peer_certificates() {
                 self.device = Some(Box::new(device::key_of(certificate)?));
             }
-            let mut records = Box::new(Records::new(connection)?);
+            let mut records = Records::new(connection, secrets)?;
             let plain = records_receive(&mut records, &mut rest, side, output)?;
             side.extend_from_slice(&rest[plain]);
             self.state = State::Records(records);
@@ -135,10 +139,10 @@ impl Pipe {
         self.caller
     }
 
-    /// The device key that a [`Caller::Device`] has proved, once the connection is open: SHA-256 of
-    /// its `SubjectPublicKeyInfo`.
-    pub fn device_key(&self) -> Option<Fingerprint> {
-        self.device.as_deref().copied()
+    /// The device key that a [`Caller::Device`] has proved, once after the connection opened: SHA-256
+    /// of its `SubjectPublicKeyInfo`.
+    pub fn take_device_key(&mut self) -> Option<Fingerprint> {
+        self.device.take().map(|key| *key)
     }
 
     /// Whether the handshake is over.
@@ -152,15 +156,17 @@ impl Pipe {
         match &mut self.state {
             State::Hello(..) | State::Refused => Ok(()),
             State::Handshake(handshake) => handshake.send(plaintext, output),
-            State::Records(records) => records.send(plaintext, output),
+            State::Records(records) => {
+                records.send(plaintext, output);
+                Ok(())
+            }
         }
     }
 
     /// Appends what is owed to the peer whether or not there is something to send.
-    pub fn answer(&mut self, output: &mut Vec<u8>) -> Result<(), TlsError> {
-        match &mut self.state {
-            State::Records(records) => records.answer(output),
-            State::Hello(..) | State::Handshake(_) | State::Refused => Ok(()),
+    pub fn answer(&mut self, output: &mut Vec<u8>) {
+        if let State::Records(records) = &mut self.state {
+            records.answer(output);
         }
     }
 

@@ -1,15 +1,14 @@
-//! A TLS 1.3 connection after its handshake: records, and what rustls has to know of them.
+//! A TLS 1.3 connection after its handshake: records, and key updates.
 //!
 //! ```text
 //! bytes ─> whole records, each opened where it lies ─┬─ application data ─> moved together
-//!          the last one's beginning is kept          ├─ key update ───────> rustls, new keys
+//!          the last one's beginning is kept          ├─ key update ───────> new keys
 //!                                                    └─ alert ────────────> ended, or an error
 //! ```
 
 use std::ops::Range;
 
-use rustls::kernel::KernelConnection;
-use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
+use rustls::server::UnbufferedServerConnection;
 use rustls::{AlertDescription, ExtractedSecrets};
 
 use super::TlsError;
@@ -17,6 +16,7 @@ use super::keys::{
     ALERT, APPLICATION_DATA, HANDSHAKE, HEADER_BYTES, Keys, OVERHEAD_BYTES, PLAINTEXT_BYTES_MAX,
     record_bytes,
 };
+use super::secrets::{self, Secrets};
 use crate::domain::limits::EMPTY_RECORDS_MAX;
 
 /// `KeyUpdate`, its length of one byte, and whether an answer is wanted (RFC 8446, 4.6.3).
@@ -29,8 +29,6 @@ const FATAL: u8 = 2;
 
 /// See the module. An idle one keeps no buffer, see [`Self::rest`].
 pub(super) struct Records {
-    /// Keeps the key schedule, for key updates.
-    connection: KernelConnection<ServerConnectionData>,
     incoming: Keys,
     outgoing: Keys,
     /// The beginning of a record whose end has not come.
@@ -45,13 +43,15 @@ pub(super) struct Records {
 
 impl Records {
     /// Takes over from a handshake that is over and has nothing left to send.
-    pub fn new(connection: UnbufferedServerConnection) -> Result<Self, TlsError> {
-        let (ExtractedSecrets { tx, rx }, connection) =
-            connection.dangerous_into_kernel_connection()?;
+    pub fn new(connection: UnbufferedServerConnection, secrets: Secrets) -> Result<Self, TlsError> {
+        // What would follow key updates for us is ten times as large as what does.
+        let (ExtractedSecrets { tx, rx }, _) = connection.dangerous_into_kernel_connection()?;
+        let keys = |(sequence, keys): (u64, _), secret| {
+            Keys::new(secrets::algorithm(&keys), secret, sequence)
+        };
         Ok(Self {
-            connection,
-            incoming: Keys::new(rx),
-            outgoing: Keys::new(tx),
+            incoming: keys(rx, secrets.client),
+            outgoing: keys(tx, secrets.server),
             partial: Vec::new(),
             empty: 0,
             owes_update: false,
@@ -156,7 +156,7 @@ impl Records {
                 });
             }
         }
-        self.incoming = Keys::new(self.connection.update_rx_secret()?);
+        self.incoming.update();
         Ok(())
     }
 
@@ -174,24 +174,22 @@ impl Records {
     }
 
     /// Appends `plaintext` to `output` in as few records as possible.
-    pub fn send(&mut self, plaintext: &[u8], output: &mut Vec<u8>) -> Result<(), TlsError> {
+    pub fn send(&mut self, plaintext: &[u8], output: &mut Vec<u8>) {
         let records = plaintext.len().div_ceil(PLAINTEXT_BYTES_MAX);
         output.reserve(plaintext.len() + records * OVERHEAD_BYTES);
         for content in plaintext.chunks(PLAINTEXT_BYTES_MAX) {
             if self.outgoing.are_worn() {
-                self.update_outgoing(output)?;
+                self.update_outgoing(output);
             }
             self.outgoing.seal(APPLICATION_DATA, content, output);
         }
-        Ok(())
     }
 
     /// Appends what is owed to the peer whether or not there is something to send.
-    pub fn answer(&mut self, output: &mut Vec<u8>) -> Result<(), TlsError> {
+    pub fn answer(&mut self, output: &mut Vec<u8>) {
         if std::mem::take(&mut self.owes_update) {
-            self.update_outgoing(output)?;
+            self.update_outgoing(output);
         }
-        Ok(())
     }
 
     /// Says that nothing more will come.
@@ -215,11 +213,10 @@ impl Records {
         self.partial.shrink_to_fit();
     }
 
-    fn update_outgoing(&mut self, output: &mut Vec<u8>) -> Result<(), TlsError> {
+    fn update_outgoing(&mut self, output: &mut Vec<u8>) {
         let update = [KEY_UPDATE, 0, 0, 1, UPDATE_NOT_REQUESTED];
         self.outgoing.seal(HANDSHAKE, &update, output);
-        self.outgoing = Keys::new(self.connection.update_tx_secret()?);
-        Ok(())
+        self.outgoing.update();
     }
 
     /// So that a test need not seal millions.

@@ -75,8 +75,8 @@ impl StandIn {
             .expect("the handshake is over");
         let client = Self {
             connection,
-            outgoing: Keys::new(tx),
-            incoming: Keys::new(rx),
+            outgoing: Keys::given(tx),
+            incoming: Keys::given(rx),
         };
         (client, server)
     }
@@ -91,7 +91,7 @@ impl StandIn {
     /// A key update, and the change of keys that goes with it.
     pub fn key_update(&mut self, request: u8) -> Vec<u8> {
         let record = self.seal(HANDSHAKE, &[24, 0, 0, 1, request]);
-        self.outgoing = Keys::new(self.connection.update_tx_secret().expect("TLS 1.3"));
+        self.outgoing = Keys::given(self.connection.update_tx_secret().expect("TLS 1.3"));
         record
     }
 
@@ -102,7 +102,7 @@ impl StandIn {
             let (record, rest) = std::mem::take(&mut ciphertext).split_at_mut(length);
             let Opened { kind, content } = self.incoming.open(record).expect("our own record");
             if kind == HANDSHAKE {
-                self.incoming = Keys::new(self.connection.update_rx_secret().expect("TLS 1.3"));
+                self.incoming = Keys::given(self.connection.update_rx_secret().expect("TLS 1.3"));
             }
             records.push((kind, record[content].to_vec()));
             ciphertext = rest;

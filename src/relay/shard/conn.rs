@@ -26,7 +26,7 @@ pub(super) enum Stage {
     /// The link protocol.
     Link,
     /// The link protocol inside WebSocket messages.
-    Socket(websocket::Reader),
+    Socket(Box<websocket::Reader>),
     /// Handed over to the web side.
     Page {
         /// Our connection there.
@@ -96,9 +96,9 @@ impl Conn {
             && self.pipe.caller() != Caller::Browser
     }
 
-    /// How a peer that speaks the link protocol came in.
-    pub fn door(&self) -> Door {
-        self.pipe.device_key().map_or(Door::Link, Door::Device)
+    /// How a peer that speaks the link protocol came in; to be asked once.
+    pub fn take_door(&mut self) -> Door {
+        self.pipe.take_device_key().map_or(Door::Link, Door::Device)
     }
 
     /// Whether it is ready for a first request and has not begun one: browsers open connections
@@ -164,10 +164,8 @@ impl Conn {
     /// Everything to be sent now.
     pub fn take_output(&mut self) -> Vec<u8> {
         self.queued = 0;
-        if self.encrypted
-            && let Err(error) = self.pipe.answer(&mut self.output)
-        {
-            tracing::error!(%error, "encrypting_failed");
+        if self.encrypted {
+            self.pipe.answer(&mut self.output);
         }
         std::mem::take(&mut self.output)
     }
