@@ -84,6 +84,11 @@ pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 512;
 /// (`IORING_MAX_FIXED_FILES` of older kernels).
 pub const SOCKETS_PER_RING_MAX: u32 = 1 << 15;
 
+/// Of them, what Jump Clients leave to everybody else.
+pub const SOCKETS_RESERVED: u32 = 2_048;
+/// After so many connections have been made, memory that they needed for a moment is given back.
+pub const CONNECTIONS_BEFORE_TRIM: u32 = 256;
+
 /// Events waiting for the hub from all shards together.
 pub const HUB_QUEUE_MAX: usize = 4_096;
 /// Orders and parcels waiting for one shard.

@@ -17,11 +17,13 @@
 
 mod buffer_ring;
 mod lent;
+mod memory;
 mod operation;
 pub mod ring;
 mod socket;
 mod waker;
 
 pub use lent::Lent;
+pub use memory::give_back;
 pub use ring::{Completion, ListenerId, Ring, StreamId};
 pub use waker::Waker;

@@ -161,6 +161,11 @@ impl Ring {
         self.sockets
     }
 
+    /// Peers that are connected.
+    pub fn sockets(&self) -> u32 {
+        u32::try_from(self.slots.len() - self.free.len()).unwrap_or(u32::MAX)
+    }
+
     /// Accepts on a bound listener.
     pub fn listen(&mut self, socket: TcpListener) -> io::Result<ListenerId> {
         let id = u16::try_from(self.listeners.len()).expect("a handful of listeners");

@@ -254,7 +254,7 @@ impl Hub {
         id
     }
 
-    pub(super) fn from_jump_client(&mut self, message: FromJumpClient) {
+    pub(super) fn from_jump_client(&mut self, message: &FromJumpClient) {
         match message {
             FromJumpClient::Statistics(_) => self.fleet.statistics += 1,
         }

@@ -159,7 +159,7 @@ impl Hub {
             }
             Event::FromJumpClient { peer, message } => {
                 if let Some(Who::JumpClient(_)) = self.peers.who(peer) {
-                    self.from_jump_client(message);
+                    self.from_jump_client(&message);
                 }
             }
             Event::Left { peer, channels } => self.left(peer, &channels, turn.now),

@@ -32,12 +32,13 @@ use super::hub::{Effect, Event, PeerId};
 use super::places::{Placed, Places};
 use super::transcripts;
 use crate::domain::limits::{
-    CONNECTIONS_PER_ADDRESS_MAX, HELLO_WITHIN, LINGER_MAX, PAGE_IDLE_MAX, SHARD_TICK,
+    CONNECTIONS_BEFORE_TRIM, CONNECTIONS_PER_ADDRESS_MAX, HELLO_WITHIN, LINGER_MAX, PAGE_IDLE_MAX,
+    SHARD_TICK,
 };
 use crate::domain::{Moment, PeerAddress};
 use crate::link::LinkError;
 use crate::metrics::Counters;
-use crate::net::{Completion, ListenerId, Ring, StreamId, Waker};
+use crate::net::{Completion, ListenerId, Ring, StreamId, Waker, give_back};
 use crate::tls::{Configs, TlsError};
 
 /// What other threads send a shard.
@@ -107,6 +108,9 @@ pub struct Shard {
     /// For a record that began in one buffer and ended in another.
     side: Vec<u8>,
     ticked: Moment,
+    /// Links that were made since memory was last given back, and whether one was since the last tick.
+    made: u32,
+    is_busy: bool,
 }
 
 /// Wait while queues of other threads are full.
@@ -145,6 +149,8 @@ impl Shard {
             dirty: Vec::new(),
             side: Vec::new(),
             ticked: Moment::default(),
+            made: 0,
+            is_busy: false,
         })
     }
 
@@ -186,7 +192,10 @@ impl Shard {
                 self.accepted(listener, stream, peer, now);
             }
             Completion::AcceptFailed { listener, error } => {
-                tracing::warn!(%error, "accept_failed");
+                if self.deaf.is_empty() {
+                    let (sockets, limit) = (self.ring.sockets(), self.ring.sockets_max());
+                    tracing::warn!(%error, sockets, limit, "accept_failed");
+                }
                 self.deaf.push(listener);
             }
             Completion::Received { stream, lent } => self.received(stream, lent, now),
@@ -300,6 +309,11 @@ impl Shard {
         }
         for listener in std::mem::take(&mut self.deaf) {
             self.ring.accept(listener);
+        }
+        let was_busy = std::mem::take(&mut self.is_busy);
+        if self.made >= CONNECTIONS_BEFORE_TRIM && !was_busy {
+            self.made = 0;
+            give_back();
         }
     }
 

@@ -3,11 +3,15 @@
 use super::conn::Stage;
 use super::{Shard, StreamId, stream_of};
 use crate::domain::Moment;
+use crate::domain::limits::SOCKETS_RESERVED;
+use crate::domain::turned::JumpClientTurned;
 use crate::http::head::First;
 use crate::http::{answer, head, websocket};
+use crate::link::connection::encode;
+use crate::link::message::ToJumpClient;
 use crate::net::Lent;
 use crate::relay::exchange::Outgoing;
-use crate::relay::hub::{Door, Event, PeerId, Role};
+use crate::relay::hub::{Door, Effect, Event, PeerId, Role};
 use crate::tls::pipe::Progress;
 
 impl Shard {
@@ -37,10 +41,15 @@ impl Shard {
             return;
         };
         if progress != Progress::Handshaking && conn.is_fresh_link() {
-            let (address, door) = (conn.address, conn.door());
+            let (address, door) = (conn.address, conn.take_door());
             conn.stage = Stage::Link;
             self.setting.counters.arriving.down();
-            self.exchange.add(self.peer(stream), address, door, now);
+            (self.made, self.is_busy) = (self.made.saturating_add(1), true);
+            let peer = self.peer(stream);
+            self.exchange.add(peer, address, door, now);
+            if matches!(door, Door::Device(_)) && !self.has_room_for_machines() {
+                return self.turn_machine_away(peer);
+            }
         }
         if plaintext.is_empty() {
             return;
@@ -62,6 +71,22 @@ impl Shard {
             Stage::Page { .. } => self.to_web(stream, plaintext),
             Stage::Done => {}
         }
+    }
+
+    /// Whether there is more room than what is left to everybody else.
+    fn has_room_for_machines(&self) -> bool {
+        let most = self.ring.sockets_max();
+        let theirs = most.saturating_sub(SOCKETS_RESERVED).max(most / 2);
+        self.ring.sockets() <= theirs
+    }
+
+    fn turn_machine_away(&mut self, peer: PeerId) {
+        let (sockets, limit) = (self.ring.sockets(), self.ring.sockets_max());
+        tracing::warn!(sockets, limit, "no_room_for_machines");
+        let reason = JumpClientTurned::Full;
+        let json = encode(&ToJumpClient::Turned { reason });
+        self.exchange.apply(Effect::Say { peer, json });
+        self.exchange.apply(Effect::HangUp { peer });
     }
 
     /// Sends what plaintext called for, and asks for more.
@@ -170,7 +195,7 @@ impl Shard {
             return self.answer_and_close(stream, &answer::bad_ticket());
         };
         let address = conn.address;
-        conn.stage = Stage::Socket(websocket::Reader::default());
+        conn.stage = Stage::Socket(Box::default());
         self.say(stream, &answer::switch(&key));
         self.exchange.add(peer, address, Door::Socket(role), now);
         self.plain(stream, &mut early, Progress::Open, now);
