@@ -10,7 +10,7 @@ use jumpgate::config::{Config, Paths};
 use jumpgate::control::{Reply, Request, Snapshot, wire};
 use jumpgate::domain::token::Fingerprint;
 use jumpgate::domain::{Account, AccountId, AccountName, DisplayName, Model, Stamp, Text, Token};
-use jumpgate::metrics::{Connections, Keys, Sandbox, Sessions};
+use jumpgate::metrics::{Connections, JumpClients, Keys, Sandbox, Sessions};
 use serde_json::{Value, json};
 
 /// A relay's socket that answers as `answer` says.
@@ -206,6 +206,7 @@ fn snapshot() -> Snapshot {
         version: "1.4.0".into(),
         model: Model::B300,
         active_jump_clients_max: 10_000,
+        jump_clients: JumpClients::default(),
         passive_jump_clients_max: 50_000,
         started: Stamp(0),
         uptime_seconds: 60,

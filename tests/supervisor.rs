@@ -16,7 +16,7 @@ use jumpgate::control::{Reply, Request, wire};
 use jumpgate::domain::limits::STOP_WITHIN;
 use jumpgate::domain::token::Fingerprint;
 use jumpgate::domain::{Model, Stamp, Token};
-use jumpgate::metrics::{Connections, Keys, Sandbox, Sessions, Snapshot};
+use jumpgate::metrics::{Connections, JumpClients, Keys, Sandbox, Sessions, Snapshot};
 use jumpgate::sandbox::{self, Handed};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -438,6 +438,7 @@ fn snapshot() -> Snapshot {
         version: "0".into(),
         model: Model::VaS,
         active_jump_clients_max: 0,
+        jump_clients: JumpClients::default(),
         passive_jump_clients_max: 0,
         started: Stamp(0),
         uptime_seconds: 0,

@@ -6,7 +6,8 @@
 //!                         ├─ terminal   Ctrl-C in the middle of output, the relay's memory
 //!                         ├─ download   the customer client
 //!                         ├─ update     the update agent's write phase and memory
-//!                         ├─ relay      CPU and memory of the relay, beside HAProxy's
+//!                         ├─ relay      CPU of the relay for what passes through it, beside HAProxy's
+//!                         ├─ fleet      memory and CPU for Jump Clients that are only connected
 //!                         └─ image      the firmware image, with --image
 //!                             each gives rows ─> a table, and JSON
 //! ```
@@ -74,6 +75,9 @@ struct Arguments {
     /// Move bytes to this port, and do nothing else
     #[arg(long, value_name = "PORT", hide = true)]
     plain_relay: Option<u16>,
+    /// Draw what clients cost by their number to this file
+    #[arg(long, value_name = "FILE", conflicts_with = "image")]
+    svg: Option<PathBuf>,
     /// Where the programs are; beside this one's folder unless given
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
@@ -88,6 +92,7 @@ enum Part {
     Download,
     Update,
     Relay,
+    Fleet,
 }
 
 impl Part {
@@ -99,6 +104,7 @@ impl Part {
             Self::Download => download::measure(bench).await,
             Self::Update => update::measure(bench),
             Self::Relay => relay::measure(bench).await,
+            Self::Fleet => relay::measure_idle(bench).await,
         }
     }
 }
@@ -107,6 +113,8 @@ impl Part {
 struct Bench {
     programs: PathBuf,
     quick: bool,
+    /// Where a drawing goes.
+    svg: Option<PathBuf>,
 }
 
 impl Bench {
@@ -131,11 +139,16 @@ async fn main() -> ExitCode {
     if let Some(behind) = arguments.plain_relay {
         relay::be_plain(behind);
     }
+    if let Some(part) = support::fleet::Part::asked() {
+        part.be().await;
+        return ExitCode::SUCCESS;
+    }
     let own = std::env::current_exe().unwrap();
     let beside = own.parent().and_then(Path::parent).unwrap().to_owned();
     let bench = Bench {
         programs: arguments.programs.unwrap_or(beside),
         quick: arguments.quick,
+        svg: arguments.svg,
     };
     warn_if_busy();
     let mut rows = Vec::new();

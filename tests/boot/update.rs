@@ -82,9 +82,8 @@ fn an_appliance_of_which_neither_slot_starts_is_updated_from_the_factorys_copy()
     crate::only_nightly!();
     let disk = Disk::flashed(&Image::under_test());
     let newer = Variant::new(&Image::under_test(), 1, |_| {});
-    for system in [System::A, System::B] {
-        disk.remove(&format!("/jumpgate/{}/kernel", system.letter()));
-    }
+    // The other slot is as the factory left it: empty.
+    disk.remove("/jumpgate/a/kernel");
     let (mut machine, admin) = updated(&disk, &Setup::default(), &newer);
     assert!(machine.has_said("Slot r: version"));
     admin.restart(&machine);

@@ -3,8 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use jumpgate::control::{Reply, Request};
-use jumpgate::domain::{AdmissionRate, Model, Token};
+use jumpgate::domain::{AdmissionRate, Model};
 
 use super::support::fleet::Part;
 use super::support::{Appliance, Fleet};
@@ -43,32 +42,19 @@ async fn of(model: Model) -> Appliance {
     appliance
 }
 
-async fn deployment(appliance: &Appliance, machines: u32) -> Token {
-    let seconds = 3_600;
-    match appliance.ask(Request::Deploy { machines, seconds }).await {
-        Reply::Deployment { token, .. } => token,
-        other => panic!("{other:?}"),
-    }
-}
-
-async fn admit(appliance: &Appliance, rate: AdmissionRate) {
-    let reply = appliance.ask(Request::SetAdmissionRate { rate }).await;
-    assert!(matches!(reply, Reply::Done), "{reply:?}");
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_1001st_active_jump_client_of_a_b200_is_turned_away_and_customers_are_not() {
     let appliance = of(Model::B200).await;
-    admit(&appliance, AdmissionRate::LIFTED).await;
+    appliance.admit(AdmissionRate::LIFTED).await;
     let limit = Model::B200.active_jump_clients_max();
-    let token = deployment(&appliance, limit).await;
+    let token = appliance.deployment(limit).await;
     let first = Fleet::start(part, appliance.https(), &token, limit);
     first
         .is("all are let in", ALL_WITHIN, |now| {
             now.connected == u64::from(limit)
         })
         .await;
-    let token = deployment(&appliance, 1).await;
+    let token = appliance.deployment(1).await;
     let one_more = Fleet::start(part, appliance.https(), &token, 1);
     one_more
         .is("it is turned away", ALL_WITHIN, |now| now.over_limit == 1)
@@ -86,8 +72,8 @@ async fn the_1001st_active_jump_client_of_a_b200_is_turned_away_and_customers_ar
 async fn after_a_crash_all_jump_clients_are_back_and_a_session_was_before_them() {
     let appliance = of(Model::B400).await;
     let rate = AdmissionRate::per_second(300).unwrap();
-    admit(&appliance, rate).await;
-    let token = deployment(&appliance, many()).await;
+    appliance.admit(rate).await;
+    let token = appliance.deployment(many()).await;
     let mut joined = Joined::on(appliance).await;
     let fleet = Fleet::start(part, joined.appliance.https(), &token, many());
     let all = u64::from(many());

@@ -8,7 +8,7 @@ use jumpgate::domain::{Moment, Now, PeerAddress, Stamp, Token};
 use jumpgate::link::LinkError;
 use jumpgate::relay::exchange::{Exchange, Outgoing, Parcel};
 use jumpgate::relay::hub::event::{Answer, Order};
-use jumpgate::relay::hub::{Effect, Event, Hub, Memory, PeerId, Turn};
+use jumpgate::relay::hub::{Door, Effect, Event, Hub, Memory, PeerId, Turn};
 
 use crate::random::Random;
 use crate::store::Store;
@@ -97,7 +97,7 @@ impl Relay {
         self.wire(peer).admitted = true;
         self.truth.customer_is(peer);
         let shard = &mut self.shards[usize::from(peer.shard)];
-        shard.exchange.add(peer, address, None, now);
+        shard.exchange.add(peer, address, Door::Link, now);
         peer
     }
 
@@ -196,9 +196,9 @@ impl Relay {
                     };
                     wire.admitted = role.is_some();
                     wire.relay_closed = role.is_none();
-                    if role.is_some() {
+                    if let Some(role) = role {
                         let address = self.addresses[&peer];
-                        shard.exchange.add(peer, address, role, now);
+                        shard.exchange.add(peer, address, Door::Socket(role), now);
                     }
                 }
                 Mail::Effect(effect) => {

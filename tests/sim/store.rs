@@ -7,7 +7,7 @@ use jumpgate::domain::entry::What;
 use jumpgate::domain::limits::ENTRIES_REPLAYED_MAX;
 use jumpgate::domain::{Entry, Moment, SessionId, Stamp, Token};
 use jumpgate::relay::hub::event::{KeyRecord, SessionRecord};
-use jumpgate::relay::hub::{Memory, Record};
+use jumpgate::relay::hub::{FleetMemory, Memory, Record};
 
 /// A session as it is on record.
 #[derive(Clone, Debug)]
@@ -87,6 +87,7 @@ impl Store {
                 .collect(),
             // Killed, so nothing is known of shells.
             shells: Vec::new(),
+            fleet: FleetMemory::default(),
         }
     }
 
@@ -102,6 +103,7 @@ impl Store {
 
     fn put(&mut self, record: Record, ended_here: &mut Option<SessionId>) {
         match record {
+            Record::Enrolled { .. } => panic!("no machine is let in here"),
             Record::KeyCreated(key) => {
                 let taken = self.keys.insert(key.ak.reveal(), (key, false));
                 assert!(taken.is_none(), "a token was drawn twice");

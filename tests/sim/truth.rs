@@ -163,7 +163,7 @@ impl Truth {
 
     fn record(&mut self, record: &Record) {
         match record {
-            Record::KeyCreated(_) => {}
+            Record::KeyCreated(_) | Record::Enrolled { .. } => {}
             Record::Started { session, .. } => {
                 let handed = Handed {
                     record: (**session).clone(),

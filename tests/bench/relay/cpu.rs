@@ -49,6 +49,14 @@ impl Cores {
         }
     }
 
+    /// Does something on all cores. Programs that it starts may use them.
+    pub async fn on_all<T>(&self, work: impl Future<Output = T>) -> T {
+        move_to(&self.before);
+        let done = work.await;
+        move_to(&self.load);
+        done
+    }
+
     /// Does something on the measured core. Programs that it starts stay there.
     pub async fn on_measured<T>(&self, work: impl Future<Output = T>) -> T {
         move_to(&self.measured);

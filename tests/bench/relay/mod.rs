@@ -16,6 +16,7 @@
 
 mod bulk;
 mod ceiling;
+mod chart;
 mod cpu;
 mod end;
 mod haproxy;
@@ -56,30 +57,44 @@ struct Scene {
     rounds: usize,
 }
 
-/// Every row.
+/// What passes through it.
 pub async fn measure(bench: &Bench) -> Vec<Row> {
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
-    let cores = Cores::take();
-    // One more comes by WebSocket, and one has the few who are idle.
-    let mut site = Site::start(bench, &cores, STREAMS + 2).await;
-    let haproxy = HaProxy::start(&cores).await;
-    let sessions = site.sessions(STREAMS, By::Link).await;
-    let mut scene = Scene {
-        cores,
-        site,
-        sessions,
-        haproxy,
-        pattern: Pattern::new(),
-        rounds: bench.rounds(3),
-    };
+    let mut scene = Scene::set(bench).await;
     let mut rows = bulk::rows(&mut scene).await;
     rows.extend(single::rows(&mut scene));
-    rows.extend(idle::rows(bench, &mut scene).await);
     rows
 }
 
+/// Those who are connected and do nothing.
+pub async fn measure_idle(bench: &Bench) -> Vec<Row> {
+    take_descriptors();
+    idle::rows(bench).await
+}
+
+/// As many as there may be.
+fn take_descriptors() {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
+}
+
 impl Scene {
+    async fn set(bench: &Bench) -> Self {
+        take_descriptors();
+        let cores = Cores::take();
+        // One more comes by WebSocket.
+        let mut site = Site::start(bench, &cores, STREAMS + 1).await;
+        let haproxy = HaProxy::start(&cores).await;
+        let sessions = site.sessions(STREAMS, By::Link).await;
+        Self {
+            cores,
+            site,
+            sessions,
+            haproxy,
+            pattern: Pattern::new(),
+            rounds: bench.rounds(3),
+        }
+    }
+
     /// Nobody is silent for too long.
     fn keep_alive(&mut self) {
         keep_alive(&mut self.sessions);

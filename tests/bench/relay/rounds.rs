@@ -14,12 +14,17 @@ impl Rounds {
 
     /// The row by the median of the rounds' ratios.
     pub fn row(&self, name: &str, unit: &'static str, limit: f64) -> Row {
-        let median = |of: fn(&(f64, f64)) -> f64| {
-            let mut values: Vec<f64> = self.0.iter().map(of).collect();
-            percentile(&mut values, 50)
-        };
-        let ratio = median(|(ours, peer)| ours / peer);
-        let (ours, peer) = (median(|pair| pair.0), median(|pair| pair.1));
-        Row::against(name, unit, (ours, peer), ratio, limit)
+        let (ours, peer) = (self.median(|pair| pair.0), self.median(|pair| pair.1));
+        Row::against(name, unit, (ours, peer), self.ratio(), limit)
+    }
+
+    /// The median of the rounds' ratios.
+    pub fn ratio(&self) -> f64 {
+        self.median(|(ours, peer)| ours / peer)
+    }
+
+    fn median(&self, of: fn(&(f64, f64)) -> f64) -> f64 {
+        let mut values: Vec<f64> = self.0.iter().map(of).collect();
+        percentile(&mut values, 50)
     }
 }

@@ -4,11 +4,12 @@
 //! console: hello, key, accept, shell ──> relay <── customer: hello with the key, yes, shell runs
 //! ```
 
+use std::process::Command;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use jumpgate::domain::text::label;
-use jumpgate::domain::{AccountName, DisplayName, SessionId, Stamp};
+use jumpgate::domain::{AccountName, AdmissionRate, DisplayName, Model, SessionId, Stamp};
 use jumpgate::link::message::{
     FromConsole, FromCustomer, Hello, HelloTag, Purpose, Status, ToConsole, ToCustomer,
 };
@@ -22,7 +23,10 @@ use super::end::End;
 use super::wire::{Wire, client_config, dial};
 use crate::Bench;
 use crate::support::peer::hello;
-use crate::support::{Appliance, Representative};
+use crate::support::{Appliance, Fleet, Representative};
+
+/// For 25,000 Jump Clients that come at once.
+const LET_IN_WITHIN: Duration = Duration::from_secs(300);
 
 /// Life of a session key that is used at once.
 const KEY_SECONDS: u32 = 600;
@@ -55,7 +59,21 @@ pub struct Session {
 impl Site {
     /// Starts it, with so many representatives.
     pub async fn start(bench: &Bench, cores: &Cores, representatives: usize) -> Self {
-        let appliance = cores.on_measured(Appliance::start(&bench.programs)).await;
+        let mut appliance = Appliance::prepare(&bench.programs);
+        cores.on_measured(appliance.up()).await;
+        Self::of(appliance, representatives).await
+    }
+
+    /// The same as it comes: of the largest model, with a ring thread for each core.
+    pub async fn whole(bench: &Bench, cores: &Cores, representatives: usize) -> Self {
+        let mut appliance = Appliance::prepare(&bench.programs);
+        appliance.model(Model::B400);
+        cores.on_all(appliance.up()).await;
+        Self::of(appliance, representatives).await
+    }
+
+    async fn of(appliance: Appliance, representatives: usize) -> Self {
+        appliance.admit(AdmissionRate::LIFTED).await;
         let mut all = vec![appliance.representative("rep0").await];
         all.extend(more_like(&appliance, &all[0], representatives - 1));
         Self {
@@ -154,6 +172,19 @@ impl Site {
         let sessions = consoles.into_iter().zip(customers);
         let session = |(console, customer)| Session { console, customer };
         sessions.map(session).collect()
+    }
+
+    /// So many Jump Clients more, once all of them are let in.
+    pub async fn jump_clients(&self, count: u32) -> Fleet {
+        let deployment = self.appliance.deployment(count).await;
+        let itself = || Command::new(std::env::current_exe().unwrap());
+        let fleet = Fleet::start(itself, self.port(), &deployment, count);
+        let all = u64::from(count);
+        let now = fleet
+            .is("all are let in", LET_IN_WITHIN, |now| now.connected == all)
+            .await;
+        assert_eq!((now.lost, now.turned, now.over_limit), (0, 0, 0), "{now:?}");
+        fleet
     }
 
     /// Customers whose sessions wait, so many for each console.

@@ -12,7 +12,7 @@ use jumpgate::control::request::TicketHolder;
 use jumpgate::control::{Client, Reply, Request};
 use jumpgate::domain::pass::SiteAddress;
 use jumpgate::domain::token::Fingerprint;
-use jumpgate::domain::{AccountId, AccountName, Label, Model, Secret, Token};
+use jumpgate::domain::{AccountId, AccountName, AdmissionRate, Label, Model, Secret, Token};
 use jumpgate::metrics::Snapshot;
 use jumpgate::store::{Database, accounts};
 use nix::sys::signal::{Signal, kill};
@@ -86,7 +86,6 @@ impl Appliance {
     }
 
     /// Is of this model from its first start on.
-    #[allow(dead_code)] // Not in the bench.
     pub fn model(&self, model: Model) {
         let text = format!(
             "site = \"localhost\"\nmodel = \"{}\"\nhttps_port = {}\nhttp_port = {}\n",
@@ -281,6 +280,21 @@ impl Appliance {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// A deployment for so many machines.
+    pub async fn deployment(&self, machines: u32) -> Token {
+        let seconds = 3_600;
+        match self.ask(Request::Deploy { machines, seconds }).await {
+            Reply::Deployment { token, .. } => token,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Lets so many Jump Clients in each second.
+    pub async fn admit(&self, rate: AdmissionRate) {
+        let reply = self.ask(Request::SetAdmissionRate { rate }).await;
+        assert!(matches!(reply, Reply::Done), "{reply:?}");
     }
 
     /// The figures of Status > Information.

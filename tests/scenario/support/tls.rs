@@ -26,6 +26,7 @@ pub fn config(alpn: &[&[u8]], provider: &Arc<CryptoProvider>) -> ClientConfig {
     offering(alpn, believing(provider).with_no_client_auth())
 }
 
+#[allow(dead_code, reason = "no Jump Clients in tests/boot")]
 /// The same with a certificate of the client's own.
 pub fn device_config(
     alpn: &[&[u8]],
