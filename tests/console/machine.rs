@@ -15,7 +15,7 @@ use jumpgate::control::{Reply as RelayReply, Request as RelayRequest, Snapshot, 
 use jumpgate::domain::text::label;
 use jumpgate::domain::token::Fingerprint;
 use jumpgate::domain::{Account, AccountId, DisplayName, Model, Network, Secret, Stamp, Text};
-use jumpgate::metrics::{Connections, Keys, Sandbox, Sessions};
+use jumpgate::metrics::{Connections, JumpClients, Keys, Sandbox, Sessions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
@@ -330,6 +330,7 @@ fn snapshot() -> Snapshot {
         version: "0.3.0".into(),
         model: Model::B200,
         active_jump_clients_max: 1_000,
+        jump_clients: JumpClients::default(),
         passive_jump_clients_max: 50_000,
         started: Stamp(0),
         uptime_seconds: 60,
