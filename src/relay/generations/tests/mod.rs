@@ -10,7 +10,8 @@ use rusqlite::types::Value;
 
 use super::*;
 use crate::domain::token::Fingerprint;
-use crate::domain::{AccountId, PeerAddress, ShellId, Token};
+use crate::domain::{AccountId, JumpClientId, PeerAddress, ShellId, Token};
+use crate::store::jump_clients::{self, JumpClientRow};
 use crate::store::open_shells::OpenShell;
 use crate::store::session_keys::SessionKeyRow;
 use crate::store::testing::{account, chat, new_account, read, session, write};
@@ -60,7 +61,8 @@ impl Place {
     }
 }
 
-/// What relay and web do: a session with a key, a log, a shell; a sign-in. `number` tells them apart.
+/// What relay and web do: a session with a key, a log, a shell; a sign-in; a machine. `number` tells
+/// them apart.
 fn serve(store: &mut Database, owner: AccountId, number: u8) {
     let row = session(number, owner, "Kim");
     let at = Stamp(i64::from(number) * 10);
@@ -102,9 +104,21 @@ fn serve(store: &mut Database, owner: AccountId, number: u8) {
         sign_ins::open(tx, &token(2).fingerprint(), owner, &csrf, at)?;
         sign_ins::open(tx, &token(3).fingerprint(), owner, &csrf, at)?;
         sign_ins::close(tx, &token(2).fingerprint())?;
+        jump_clients::enrol(tx, &machine(number))?;
         audit::append(tx, at, &Actor::Appliance, &signed_in(owner))
     })
     .unwrap();
+}
+
+fn machine(number: u8) -> JumpClientRow {
+    JumpClientRow {
+        id: JumpClientId::from_random([number; 8]),
+        device: Fingerprint::of(&[number]),
+        computer: format!("till-{number}"),
+        platform: "Debian".into(),
+        deployment: Fingerprint::of(b"a deployment"),
+        enrolled: Stamp(i64::from(number)),
+    }
 }
 
 fn signed_in(account: AccountId) -> Event {
