@@ -18,7 +18,24 @@ pub struct Admission {
     /// milliseconds would be too coarse.
     given: u64,
     /// By device key.
-    turns: HashMap<Fingerprint, Moment>,
+    turns: HashMap<Fingerprint, Turn>,
+    /// Turns of new machines, by what lets them in: whoever can make keys must not fill the list.
+    promised: HashMap<Fingerprint, u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    at: Moment,
+    deployment: Option<Fingerprint>,
+}
+
+/// What lets a machine in that nobody knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Newcomer {
+    /// Of its deployment's token.
+    pub deployment: Fingerprint,
+    /// How many that still lets in.
+    pub left: u32,
 }
 
 /// How many wait, and until when.
@@ -50,16 +67,21 @@ impl Admission {
     }
 
     /// Whether `device` may come in now; else how long it has to wait.
-    pub fn ask(&mut self, device: Fingerprint, now: Moment) -> Result<(), Duration> {
+    pub fn ask(
+        &mut self,
+        device: Fingerprint,
+        newcomer: Option<Newcomer>,
+        now: Moment,
+    ) -> Result<(), Duration> {
         let Some(spacing) = self.rate.spacing() else {
-            self.turns.remove(&device);
+            self.used(&device);
             return Ok(());
         };
         if let Some(turn) = self.turns.get(&device) {
-            if *turn > now {
-                return Err(turn.since(now));
+            if turn.at > now {
+                return Err(turn.at.since(now));
             }
-            self.turns.remove(&device);
+            self.used(&device);
             return Ok(());
         }
         let micros = now.millis().saturating_mul(1_000);
@@ -71,26 +93,62 @@ impl Admission {
             return Ok(());
         }
         // Whoever finds no place on the list asks again when it is shorter.
-        let turn = Moment::from_millis(next.div_ceil(1_000));
-        if self.turns.len() < ADMISSION_TURNS_MAX {
-            self.turns.insert(device, turn);
+        let at = Moment::from_millis(next.div_ceil(1_000));
+        if self.has_place(newcomer) {
+            let deployment = newcomer.map(|one| one.deployment);
+            self.turns.insert(device, Turn { at, deployment });
+            if let Some(deployment) = deployment {
+                *self.promised.entry(deployment).or_default() += 1;
+            }
             self.given = next + spacing;
         }
-        Err(turn.since(now))
+        Err(at.since(now))
+    }
+
+    fn has_place(&self, newcomer: Option<Newcomer>) -> bool {
+        let promised = |one: &Newcomer| self.promised.get(&one.deployment).copied();
+        let is_one_of_them =
+            newcomer.is_none_or(|one| promised(&one).unwrap_or_default() < one.left);
+        is_one_of_them && self.turns.len() < ADMISSION_TURNS_MAX
+    }
+
+    fn used(&mut self, device: &Fingerprint) {
+        if let Some(turn) = self.turns.remove(device) {
+            forget(&mut self.promised, turn);
+        }
     }
 
     /// Forgets the turns of those who did not come.
     pub fn time_passed(&mut self, now: Moment) {
-        let kept = |turn: &Moment| now.since(*turn) < ADMISSION_TURN_KEPT;
-        self.turns.retain(|_, turn| kept(turn));
+        let promised = &mut self.promised;
+        self.turns.retain(|_, turn| {
+            let kept = now.since(turn.at) < ADMISSION_TURN_KEPT;
+            if !kept {
+                forget(promised, *turn);
+            }
+            kept
+        });
     }
 
     /// Who is waiting.
     pub fn queue(&self, now: Moment) -> Queue {
-        let last = self.turns.values().max().copied().unwrap_or_default();
+        let last = self.turns.values().map(|turn| turn.at).max();
+        let last = last.unwrap_or_default();
         Queue {
             waiting: self.turns.len(),
             done_in: last.since(now),
+        }
+    }
+}
+
+/// One promise less.
+fn forget(promised: &mut HashMap<Fingerprint, u32>, turn: Turn) {
+    if let Some(deployment) = turn.deployment
+        && let Some(count) = promised.get_mut(&deployment)
+    {
+        *count -= 1;
+        if *count == 0 {
+            promised.remove(&deployment);
         }
     }
 }
@@ -115,7 +173,7 @@ mod tests {
         for second in 10..100_u64 {
             for number in 0..50 {
                 let now = Moment::from_millis(second * 1_000 + u64::from(number) * 20);
-                assert_eq!(admission.ask(device(number), now), Ok(()));
+                assert_eq!(admission.ask(device(number), None, now), Ok(()));
             }
         }
     }
@@ -124,10 +182,10 @@ mod tests {
     fn a_rate_that_is_lifted_lets_everybody_in_also_who_has_a_turn() {
         let mut admission = at(1);
         let now = Moment::from_millis(10_000);
-        let waits = (0..5).filter(|number| admission.ask(device(*number), now).is_err());
+        let waits = (0..5).filter(|number| admission.ask(device(*number), None, now).is_err());
         assert_eq!(waits.count(), 3);
         admission.set_rate(AdmissionRate::LIFTED);
-        assert!((0..100).all(|number| admission.ask(device(number), now).is_ok()));
+        assert!((0..100).all(|number| admission.ask(device(number), None, now).is_ok()));
     }
 
     #[test]
@@ -135,13 +193,33 @@ mod tests {
         let mut admission = at(1);
         let start = Moment::from_millis(10_000);
         for number in 0..10 {
-            let _ = admission.ask(device(number), start);
+            let _ = admission.ask(device(number), None, start);
         }
         assert_eq!(admission.queue(start).waiting, 8);
         admission.time_passed(start + ADMISSION_TURN_KEPT);
         assert!(admission.queue(start).waiting > 0, "their turns came later");
         admission.time_passed(start + 2 * ADMISSION_TURN_KEPT);
         assert_eq!(admission.queue(start), Queue::default());
+    }
+
+    #[test]
+    fn whoever_makes_keys_for_a_deployment_of_two_delays_nobody_by_more_than_two_turns() {
+        let mut admission = at(1);
+        let start = Moment::from_millis(10_000);
+        let newcomer = Some(Newcomer {
+            deployment: device(0),
+            left: 2,
+        });
+        for number in 1..1_000 {
+            let _ = admission.ask(device(number), newcomer, start);
+        }
+        assert_eq!(admission.queue(start).waiting, 2);
+        let known = admission.ask(device(5_000), None, start).unwrap_err();
+        assert!(known <= Duration::from_secs(3), "{known:?}");
+        // Turns that nobody used are there for others again.
+        let later = start + 2 * ADMISSION_TURN_KEPT;
+        admission.time_passed(later);
+        assert!(admission.promised.is_empty());
     }
 
     proptest! {
@@ -154,11 +232,11 @@ mod tests {
             let start = Moment::from_millis(started);
             let mut came = Vec::new();
             for number in 0..count {
-                match admission.ask(device(number), start) {
+                match admission.ask(device(number), None, start) {
                     Ok(()) => came.push(start),
                     Err(wait) => {
                         let turn = start + wait;
-                        prop_assert_eq!(admission.ask(device(number), turn), Ok(()));
+                        prop_assert_eq!(admission.ask(device(number), None, turn), Ok(()));
                         came.push(turn);
                     }
                 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::admission::{Admission, Queue};
+use super::admission::{Admission, Newcomer, Queue};
 use super::arrive::welcome;
 use super::event::{Door, Effect, JumpClientRecord, PeerId, Record};
 use super::peers::Who;
@@ -148,7 +148,12 @@ impl Fleet {
 
     /// Whether there is room, and if so whether it is this one's turn. A machine that is connected
     /// still, as it seems, takes its own place.
-    fn admit(&mut self, device: Fingerprint, now: Now) -> Result<(), JumpClientTurned> {
+    fn admit(
+        &mut self,
+        device: Fingerprint,
+        deployment: Option<Fingerprint>,
+        now: Now,
+    ) -> Result<(), JumpClientTurned> {
         let here = self
             .clients
             .get(&device)
@@ -157,7 +162,12 @@ impl Fleet {
             let limit = self.active_max;
             return Err(JumpClientTurned::Limit { limit });
         }
-        self.admission.ask(device, now.moment).map_err(|wait| {
+        let newcomer = deployment.map(|deployment| Newcomer {
+            deployment,
+            left: self.deployments.get(&deployment).map_or(0, |one| one.left),
+        });
+        let asked = self.admission.ask(device, newcomer, now.moment);
+        asked.map_err(|wait| {
             let millis = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
             JumpClientTurned::ComeBack { millis }
         })
@@ -204,7 +214,7 @@ impl Hub {
     ) -> Result<(), JumpClientTurned> {
         let now = turn.now;
         let found = self.fleet.find(&device, machine.deployment, now)?;
-        self.fleet.admit(device, now)?;
+        self.fleet.admit(device, found.err(), now)?;
         let client = match found {
             Ok(client) => client,
             Err(token) => {
