@@ -227,7 +227,7 @@ fn admission(snapshot: &Snapshot) -> Card {
         None => "as many as come".to_owned(),
     };
     let until = if fleet.waiting == 0 {
-        "now".to_owned()
+        "nobody is waiting".to_owned()
     } else {
         format!("in {}", format::seconds(fleet.done_in_seconds))
     };

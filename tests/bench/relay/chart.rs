@@ -15,8 +15,10 @@ const BOTTOM: f64 = 40.0;
 /// logarithm.
 pub fn draw(costs: &[Cost]) -> String {
     let most = |of: fn(&Cost) -> f64| costs.iter().map(of).fold(0.0, f64::max);
-    let message_most = most(|cost| cost.message).max(1.1) * 1.1;
-    let memory_most = most(|cost| cost.memory_mib) * 1.1;
+    // Marks are at the quarters of each.
+    let up_to = |most: f64, step: f64| (most * 1.1 / step).ceil() * step;
+    let message_most = up_to(most(|cost| cost.message), 0.4);
+    let memory_most = up_to(most(|cost| cost.memory_mib), 20.0);
     let (first, last) = (costs[0].clients, costs[costs.len() - 1].clients);
     let span = f64::from(last).ln() - f64::from(first).ln();
     let across = |clients: u32| {
