@@ -22,11 +22,9 @@ const OF_CLIENT: &str = "CLIENT_TRAFFIC_SECRET_0";
 const OF_SERVER: &str = "SERVER_TRAFFIC_SECRET_0";
 
 /// One direction's secret. Shorter ones are followed by zeros.
-#[derive(Clone)]
 pub(super) struct Secret(Zeroizing<[u8; SECRET_BYTES_MAX]>);
 
 /// Those of both directions of one connection.
-#[derive(Clone)]
 pub(super) struct Secrets {
     pub client: Secret,
     pub server: Secret,

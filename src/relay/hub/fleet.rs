@@ -60,6 +60,14 @@ struct Client {
     peer: Option<PeerId>,
 }
 
+/// Who a device key is.
+#[derive(Clone, Copy)]
+enum Found {
+    Known(JumpClientId),
+    /// Let in by the deployment with this token.
+    New(Fingerprint),
+}
+
 /// What the status page shows of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FleetFigures {
@@ -132,9 +140,9 @@ impl Fleet {
         device: &Fingerprint,
         deployment: Option<&Token>,
         now: Now,
-    ) -> Result<Result<JumpClientId, Fingerprint>, JumpClientTurned> {
+    ) -> Result<Found, JumpClientTurned> {
         if let Some(client) = self.clients.get(device) {
-            return Ok(Ok(client.id));
+            return Ok(Found::Known(client.id));
         }
         let token = deployment.ok_or(JumpClientTurned::Device)?.fingerprint();
         let counts = |one: &&Deployment| one.left > 0 && one.expires >= now.stamp;
@@ -143,7 +151,7 @@ impl Fleet {
         if self.clients.len() >= JUMP_CLIENTS_MAX {
             return Err(JumpClientTurned::Full);
         }
-        Ok(Err(token))
+        Ok(Found::New(token))
     }
 
     /// Whether there is room, and if so whether it is this one's turn. A machine that is connected
@@ -151,7 +159,7 @@ impl Fleet {
     fn admit(
         &mut self,
         device: Fingerprint,
-        deployment: Option<Fingerprint>,
+        found: Found,
         now: Now,
     ) -> Result<(), JumpClientTurned> {
         let here = self
@@ -162,10 +170,13 @@ impl Fleet {
             let limit = self.active_max;
             return Err(JumpClientTurned::Limit { limit });
         }
-        let newcomer = deployment.map(|deployment| Newcomer {
-            deployment,
-            left: self.deployments.get(&deployment).map_or(0, |one| one.left),
-        });
+        let newcomer = match found {
+            Found::Known(_) => None,
+            Found::New(deployment) => Some(Newcomer {
+                deployment,
+                left: self.deployments.get(&deployment).map_or(0, |one| one.left),
+            }),
+        };
         let asked = self.admission.ask(device, newcomer, now.moment);
         asked.map_err(|wait| {
             let millis = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
@@ -214,10 +225,10 @@ impl Hub {
     ) -> Result<(), JumpClientTurned> {
         let now = turn.now;
         let found = self.fleet.find(&device, machine.deployment, now)?;
-        self.fleet.admit(device, found.err(), now)?;
+        self.fleet.admit(device, found, now)?;
         let client = match found {
-            Ok(client) => client,
-            Err(token) => {
+            Found::Known(client) => client,
+            Found::New(token) => {
                 let record = JumpClientRecord {
                     client: JumpClientId::from_random(turn.bytes()),
                     device,

@@ -79,7 +79,7 @@ pub struct Tally {
 
 impl Fleet {
     /// So many machines, which come by this deployment. `command` starts a process that calls
-    /// [`Part::be`] with its last argument.
+    /// [`Part::asked`] and is that.
     pub fn start(command: impl Fn() -> Command, port: u16, deployment: &Token, count: u32) -> Self {
         let mut fleet = Self {
             parts: Vec::new(),
