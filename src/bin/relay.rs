@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
-use crossbeam::channel::{bounded, select};
+use crossbeam::channel::{Sender, bounded, select};
 use jumpgate::config::generation::GenerationArguments;
 use jumpgate::config::{Config, Paths, Ready, ready};
+use jumpgate::domain::limits::HAND_OVER_WITHIN;
 use jumpgate::metrics::Sandbox;
+use jumpgate::relay::handover::{Predecessor, Successor};
 use jumpgate::relay::run::{Relay, Sockets};
 use jumpgate::sandbox::{self, Handed, Profile};
 use nix::sys::signal::{SigSet, Signal};
@@ -53,7 +56,12 @@ fn serve(paths: &Paths) -> Result<(), Box<dyn std::error::Error>> {
         https: handed.tcp("https")?,
         http: handed.tcp("http")?.into_iter().next(),
         control: handed.unix("control")?,
+        predecessor: handed
+            .other("predecessor")
+            .map(Predecessor::new)
+            .transpose()?,
     };
+    let successor = handed.other("successor").map(Successor::new).transpose()?;
     let config = Config::read(&paths.config())?;
     let read = vec![paths.config(), paths.sockets()];
     let write = vec![
@@ -81,9 +89,45 @@ fn serve(paths: &Paths) -> Result<(), Box<dyn std::error::Error>> {
         .spawn(move || {
             let _ = asked.send(signals.wait());
         })?;
+    let (heir, heirs) = bounded(1);
+    if let Some(successor) = successor {
+        std::thread::Builder::new()
+            .name("successor".into())
+            .spawn(move || await_successor(successor, &heir))?;
+    } else {
+        // Nobody comes, which is no reason to stop.
+        std::mem::forget(heir);
+    }
     select! {
-        recv(stop) -> _ => relay.stop(),
+        recv(stop) -> _ => relay.stop(None),
+        recv(heirs) -> heir => relay.stop(heir?),
         recv(relay.failed()) -> _ => return Err("a thread of the relay ended".into()),
     }
     Ok(())
+}
+
+/// Says when another relay takes over, and to whom what can go on is to be given.
+fn await_successor(successor: Successor, tell: &Sender<Option<Arc<Successor>>>) {
+    let understands = match successor.asked() {
+        Ok(Some(understands)) => understands,
+        Ok(None) => return park(),
+        Err(error) => {
+            tracing::warn!(%error, "no_successor");
+            return park();
+        }
+    };
+    tracing::info!(understands, "handing_over");
+    let successor = Arc::new(successor);
+    let _ = tell.send(understands.then_some(successor));
+    // The other one waits no longer either, and only one of us may serve.
+    std::thread::sleep(HAND_OVER_WITHIN);
+    tracing::error!("not_handed_over_in_time");
+    std::process::exit(1);
+}
+
+/// Nobody comes any more, which is no reason to stop.
+fn park() {
+    loop {
+        std::thread::park();
+    }
 }

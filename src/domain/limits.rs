@@ -12,8 +12,9 @@ pub const FRAME_BYTES_MAX: usize = 16_384;
 pub const FRAME_HEADER_BYTES: usize = 8;
 /// What is left for a payload.
 pub const PAYLOAD_BYTES_MAX: usize = FRAME_BYTES_MAX - FRAME_HEADER_BYTES;
-/// Bytes a sender may have on a channel beyond what the receiver has consumed.
-pub const WINDOW_BYTES: u64 = 128 * 1024;
+/// Bytes a sender may have on a channel beyond what the receiver has consumed. What a sender is given
+/// at once is half of it; with an eighth of this, a relayed byte costs half as much again.
+pub const WINDOW_BYTES: u64 = 512 * 1024;
 /// A receiver renews credit once it consumed this much since it last did.
 pub const CREDIT_STEP_BYTES: u64 = WINDOW_BYTES / 4;
 /// Channels a link may have opened in its life; numbers are never used twice.
@@ -40,6 +41,11 @@ pub const CONTROL_BACKLOG_BYTES_MAX: usize = 512 * 1024;
 
 // ---- front door ----
 
+/// Connections that wait at a listener to be accepted. Those beyond it are not answered, and dial
+/// again by themselves a second later. More would wait so long while thousands come at once that
+/// they had given up when their turn came, and the work for them was in vain: so many handshakes
+/// take a slow core less than half of [`HELLO_WITHIN`].
+pub const LISTEN_BACKLOG: i32 = 1_024;
 /// The first request's head: what common servers allow.
 pub const HTTP_HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Header lines in the first request's head.
@@ -86,6 +92,28 @@ pub const SOCKETS_PER_RING_MAX: u32 = 1 << 15;
 
 /// Of them, what Jump Clients leave to everybody else.
 pub const SOCKETS_RESERVED: u32 = 2_048;
+/// Buffers that a ring thread keeps for what is sent next, sealed and unsealed ones each.
+pub const POOLED_BUFFERS_MAX: usize = 16;
+/// One above this is not kept: the half of a window that a sender is given at once, in records, and
+/// what goes with it.
+#[expect(clippy::cast_possible_truncation, reason = "a small constant")]
+pub const POOLED_BYTES_MAX: usize = WINDOW_BYTES as usize / 2 + 32 * 1024;
+/// Buffers that the kernel fills, of one ring thread.
+pub const RECEIVE_BUFFERS_BYTES: usize = 16 * 128 * 1024;
+/// Peers that are accepted at once at a listener; more wait in its backlog for the next turn.
+pub const ACCEPTS_AT_ONCE: u16 = 16;
+/// Connections of one ring thread that are neither links nor pages yet. When there are so many, the
+/// next wait at the listener, and of these the first who are silent are closed, down to a half.
+pub const ARRIVING_MAX: usize = 1_024;
+/// Silence of a connection that is no link yet, when others want its place.
+pub const SILENT_MAX: Duration = Duration::from_secs(1);
+/// What one of them costs at its worst: a handshake in crumbs, and what TLS works with.
+pub const ARRIVING_BYTES_MAX: usize = HANDSHAKE_BYTES_MAX + 32 * 1024;
+/// What a link at rest costs, on the ring thread and at the hub, measured and rounded up (see
+/// "memory per idle client" in `tests/bench/README.md`).
+pub const LINK_BYTES: usize = 2 * 1024;
+/// What the relay takes besides: its code, its threads, the store's cache.
+pub const PROGRAM_BYTES: usize = 48 << 20;
 /// After so many connections have been made, memory that they needed for a moment is given back.
 pub const CONNECTIONS_BEFORE_TRIM: u32 = 256;
 
@@ -274,6 +302,11 @@ pub const TRANSCRIPT_LINE_BYTES_MAX: usize = 128 * 1024;
 pub const STOP_WITHIN: Duration = Duration::from_secs(2);
 /// A program that was told to stop may finish for this long; then it is killed.
 pub const STOP_POLITELY_WITHIN: Duration = Duration::from_millis(1_500);
+/// A relay that another one takes over from puts everything on record and hands its connections over
+/// within this; then it ends as it is.
+pub const HAND_OVER_WITHIN: Duration = Duration::from_secs(10);
+/// It waits for what its sockets have under way for this long. Who is not done by then comes back.
+pub const SETTLED_WITHIN: Duration = Duration::from_millis(500);
 /// A started program says within this that it serves, or is taken for broken.
 pub const READY_WITHIN: Duration = Duration::from_secs(20);
 /// The same for the relay of an image, which may have to copy its store and check the copy, or take

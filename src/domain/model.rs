@@ -48,6 +48,16 @@ impl Model {
         50_000
     }
 
+    /// Bytes that peers can make the relay keep, all together: what they do not read, and the
+    /// beginnings of what they said.
+    pub fn queued_bytes_max(self) -> usize {
+        match self {
+            Self::B200 | Self::VaS => 64 << 20,
+            Self::B300 | Self::VaM => 128 << 20,
+            Self::B400 | Self::VaL => 256 << 20,
+        }
+    }
+
     /// As scripts write it.
     pub fn code(self) -> &'static str {
         match self {

@@ -67,6 +67,11 @@ impl Assembler {
         self.partial.extend_from_slice(rest);
     }
 
+    /// Bytes of a frame that has begun.
+    pub fn kept(&self) -> usize {
+        self.partial.len()
+    }
+
     /// Whether the bytes so far end inside a frame.
     pub fn is_inside_frame(&self) -> bool {
         !self.partial.is_empty()
@@ -211,24 +216,19 @@ impl Connection {
         }
     }
 
-    /// Everything queued since [`Self::clear_output`].
-    pub fn output(&self) -> &[u8] {
-        &self.output
-    }
-
-    /// Forgets what is queued, because somebody else has it, and keeps its memory for what follows.
-    pub fn clear_output(&mut self) {
-        self.output.clear();
-    }
-
-    /// Gives unused memory back.
-    pub fn rest(&mut self) {
-        self.output.shrink_to_fit();
+    /// Where [`Self::take_output`] will find what is queued: for somebody who has memory to lend.
+    pub fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.output
     }
 
     /// Everything queued since the last call.
     pub fn take_output(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.output)
+    }
+
+    /// Bytes that are queued.
+    pub fn queued(&self) -> usize {
+        self.output.len()
     }
 
     /// Whether something is queued.

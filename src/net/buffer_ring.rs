@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use io_uring::Submitter;
 use io_uring::types::BufRingEntry;
 
-/// One buffer: a channel's whole window. What comes in one goes out in one send, and that, not the
-/// encryption, is most of what a byte costs: with 17 KiB, one record, a byte cost twice as much.
+use crate::domain::limits::RECEIVE_BUFFERS_BYTES;
+
+/// One buffer. What comes in one goes out in one send, and that, not the encryption, is most of what
+/// a byte costs: with 17 KiB, one record, a byte cost twice as much.
 pub(super) const BUFFER_BYTES: u32 = 128 * 1024;
 /// Buffers of one ring; each is given back before the next completion is looked at.
 pub(super) const BUFFERS: u16 = 16;
@@ -18,6 +20,8 @@ pub(super) const GROUP: u16 = 0;
 /// The kernel wants the ring on a page.
 const PAGE_BYTES: usize = 4096;
 
+// What the relay's memory is reckoned by.
+const _: () = assert!(BUFFERS as usize * BUFFER_BYTES as usize == RECEIVE_BUFFERS_BYTES);
 // The kernel finds an entry by masking the tail.
 const _: () = assert!(BUFFERS.is_power_of_two());
 

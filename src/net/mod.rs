@@ -16,6 +16,7 @@
 #![allow(unsafe_code)]
 
 mod buffer_ring;
+pub mod courier;
 mod lent;
 mod memory;
 mod operation;

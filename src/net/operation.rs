@@ -20,6 +20,14 @@ pub(super) enum Operation {
         slot: u32,
         generation: u32,
     },
+    TakeOver {
+        slot: u32,
+        generation: u32,
+    },
+    Release {
+        slot: u32,
+        generation: u32,
+    },
     /// A cancellation or close: nobody waits for it.
     Farewell,
 }
@@ -37,6 +45,8 @@ impl Operation {
             Self::Wake => (3, 0, 0),
             Self::Finish { slot, generation } => (4, generation, slot),
             Self::Farewell => (5, 0, 0),
+            Self::Release { slot, generation } => (7, generation, slot),
+            Self::TakeOver { slot, generation } => (6, generation, slot),
         };
         kind << 60 | u64::from(generation & GENERATION_MASK) << 32 | u64::from(index)
     }
@@ -66,6 +76,14 @@ impl Operation {
                 generation,
             },
             5 => Self::Farewell,
+            7 => Self::Release {
+                slot: index,
+                generation,
+            },
+            6 => Self::TakeOver {
+                slot: index,
+                generation,
+            },
             kind => panic!("completion of an operation of unknown kind {kind}"),
         }
     }
@@ -96,6 +114,14 @@ mod tests {
                 generation: 2,
             },
             Operation::Farewell,
+            Operation::Release {
+                slot: 9,
+                generation: 4,
+            },
+            Operation::TakeOver {
+                slot: 8,
+                generation: 3,
+            },
         ] {
             assert_eq!(Operation::unpack(operation.pack()), operation);
         }

@@ -1,5 +1,6 @@
 //! One thread's io_uring with its listeners and streams.
 
+use std::collections::VecDeque;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::net::{SocketAddr, TcpListener};
@@ -10,11 +11,13 @@ use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, register, squeue};
 use nix::libc;
 
-use super::buffer_ring::BufferRing;
+use super::buffer_ring::{BUFFERS, BufferRing};
 use super::lent::Lent;
 use super::operation::{GENERATION_MASK, Operation};
 use super::socket::{Listener, Socket, register_table};
 use super::waker::Waker;
+
+mod pass;
 
 /// Operations that may be submitted at once; more are submitted when these are taken.
 const SUBMISSIONS: u32 = 1024;
@@ -46,8 +49,7 @@ pub enum Completion {
         /// Its address, and ours.
         peer: (SocketAddr, SocketAddr),
     },
-    /// No peer can be accepted just now (out of descriptors or memory). Call [`Ring::accept`]
-    /// again later.
+    /// No peer can be accepted just now (out of descriptors or memory).
     AcceptFailed {
         /// Where.
         listener: ListenerId,
@@ -82,8 +84,30 @@ pub enum Completion {
         /// To use again.
         buffer: Vec<u8>,
     },
+    /// A stream that [`Ring::take_over`] was given can be used.
+    TakenOver {
+        /// Which.
+        stream: StreamId,
+    },
+    /// What [`Ring::release`] was asked for. The stream is gone, or else as it was before.
+    Released {
+        /// Which it was.
+        stream: StreamId,
+        /// Its socket, or why it could not be had.
+        socket: io::Result<OwnedFd>,
+    },
     /// [`Waker::wake`] was called.
     Woken,
+}
+
+/// What is still to come of a stream.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Course {
+    Open,
+    /// It receives no more, see [`Ring::halt`].
+    Halted,
+    /// It is closed when the kernel has nothing of it to do.
+    Closing,
 }
 
 struct Stream {
@@ -92,13 +116,30 @@ struct Stream {
     /// The kernel reads this while a send is under way.
     sending: Option<Sending>,
     finishing: bool,
-    closing: bool,
+    course: Course,
+    /// On its way into the ring's table or out of it.
+    passing: bool,
 }
 
 impl Stream {
+    fn new(socket: Socket) -> Self {
+        Self {
+            socket,
+            receiving: false,
+            sending: None,
+            finishing: false,
+            course: Course::Open,
+            passing: false,
+        }
+    }
+
+    fn is_closing(&self) -> bool {
+        self.course == Course::Closing
+    }
+
     /// Whether the kernel has nothing of it to do.
     fn is_idle(&self) -> bool {
-        !self.receiving && self.sending.is_none() && !self.finishing
+        !self.receiving && self.sending.is_none() && !self.finishing && !self.passing
     }
 }
 
@@ -118,19 +159,22 @@ pub struct Ring {
     waker: Waker,
     woken: Box<[u8; 8]>,
     /// Receives that found no buffer, and those asked for after them: first come, first served.
-    starved: Vec<StreamId>,
+    starved: VecDeque<StreamId>,
     /// Only to be used again.
     entries: Vec<cqueue::Entry>,
     sockets: u32,
+    /// Whether the kernel gives sockets out of the table.
+    lets_go: bool,
 }
 
 impl Ring {
-    /// A ring that `waker` wakes.
+    /// A ring that `waker` wakes, with room for so many accepted peers, or for as many as the system
+    /// allows.
     ///
     /// # Errors
     ///
     /// The kernel is older than 6.1, or io_uring is switched off.
-    pub fn new(waker: Waker) -> io::Result<Self> {
+    pub fn new(waker: Waker, sockets_max: u32) -> io::Result<Self> {
         let uring = IoUring::builder()
             .setup_single_issuer()
             .setup_defer_taskrun()
@@ -138,8 +182,9 @@ impl Ring {
             .setup_r_disabled()
             .build(SUBMISSIONS)?;
         let buffers = BufferRing::register(&uring.submitter())?;
-        let sockets = register_table(&uring.submitter())?;
-        restrict(&uring)?;
+        let sockets = register_table(&uring.submitter(), sockets_max)?;
+        let lets_go = lets_go(&uring)?;
+        restrict(&uring, lets_go)?;
         let mut ring = Self {
             uring: ManuallyDrop::new(uring),
             buffers,
@@ -148,9 +193,10 @@ impl Ring {
             free: Vec::new(),
             waker,
             woken: Box::new([0; 8]),
-            starved: Vec::new(),
+            starved: VecDeque::new(),
             entries: Vec::new(),
             sockets,
+            lets_go,
         };
         ring.await_wake();
         Ok(ring)
@@ -174,8 +220,8 @@ impl Ring {
         Ok(ListenerId(id))
     }
 
-    /// Waits for the next peers of a listener. Done by itself except after
-    /// [`Completion::AcceptFailed`].
+    /// Waits for the next peers of a listener: to be called again after [`Completion::Accepted`],
+    /// when there is room for more, and some time after [`Completion::AcceptFailed`].
     pub fn accept(&mut self, listener: ListenerId) {
         let resting: Vec<u16> = self.listeners[usize::from(listener.0)].resting().collect();
         for caller in resting {
@@ -195,13 +241,7 @@ impl Ring {
     }
 
     fn add(&mut self, socket: Socket) -> StreamId {
-        let stream = Stream {
-            socket,
-            receiving: false,
-            sending: None,
-            finishing: false,
-            closing: false,
-        };
+        let stream = Stream::new(socket);
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push((0, None));
             u32::try_from(self.slots.len() - 1).expect("fewer slots than descriptors")
@@ -218,7 +258,7 @@ impl Ring {
     pub fn receive(&mut self, id: StreamId) {
         let Some(stream) = self
             .stream(id)
-            .filter(|stream| !stream.receiving && !stream.closing)
+            .filter(|stream| !stream.receiving && stream.course == Course::Open)
         else {
             return;
         };
@@ -228,7 +268,7 @@ impl Ring {
         if self.starved.is_empty() {
             self.submit_receive(id);
         } else {
-            self.starved.push(id);
+            self.starved.push_back(id);
         }
     }
 
@@ -249,7 +289,7 @@ impl Ring {
     ///
     /// If a send is under way.
     pub fn send(&mut self, id: StreamId, bytes: Vec<u8>) -> bool {
-        let Some(stream) = self.stream(id).filter(|stream| !stream.closing) else {
+        let Some(stream) = self.stream(id).filter(|stream| !stream.is_closing()) else {
             return false;
         };
         assert!(stream.sending.is_none(), "one send at a time");
@@ -268,7 +308,7 @@ impl Ring {
     pub fn finish(&mut self, id: StreamId) {
         if let Some(stream) = self
             .stream(id)
-            .filter(|stream| !stream.finishing && !stream.closing)
+            .filter(|stream| !stream.finishing && !stream.is_closing())
         {
             // A worker of the kernel's does it some time later. Until then the stream keeps its
             // place: the worker looks the socket up by that.
@@ -283,7 +323,7 @@ impl Ring {
     /// Closes a stream at once. Nothing more is reported of it.
     pub fn close(&mut self, id: StreamId) {
         if let Some(stream) = self.stream(id) {
-            stream.closing = true;
+            stream.course = Course::Closing;
             let (receiving, sending) = (stream.receiving, stream.sending.is_some());
             let StreamId { slot, generation } = id;
             // Their completions free the slot.
@@ -305,16 +345,10 @@ impl Ring {
     /// Submits what was asked for and waits for completions, at most `limit`. Appends them to
     /// `completions`.
     pub fn wait(&mut self, limit: Duration, completions: &mut Vec<Completion>) -> io::Result<()> {
-        for id in std::mem::take(&mut self.starved) {
-            match self.stream(id) {
-                Some(stream) if stream.closing => {
-                    stream.receiving = false;
-                    self.free_if_idle(id);
-                }
-                _ => self.submit_receive(id),
-            }
-        }
-        let limit = Timespec::from(limit);
+        self.feed_starved();
+        // Those who still queue have to get their turn though the ones before them stay silent.
+        let rests = self.starved.is_empty();
+        let limit = Timespec::from(if rests { limit } else { Duration::ZERO });
         match self
             .uring
             .submitter()
@@ -337,6 +371,29 @@ impl Ring {
         Ok(())
     }
 
+    /// Asks again for those who found no buffer, as many as there are buffers: the rest would find
+    /// none once more, which costs as much as finding one.
+    fn feed_starved(&mut self) {
+        let mut left = BUFFERS;
+        while left > 0
+            && let Some(id) = self.starved.pop_front()
+        {
+            match self.stream(id) {
+                Some(stream) if stream.course != Course::Open => {
+                    stream.receiving = false;
+                    if stream.is_closing() {
+                        self.free_if_idle(id);
+                    }
+                }
+                Some(_) => {
+                    left -= 1;
+                    self.submit_receive(id);
+                }
+                None => {}
+            }
+        }
+    }
+
     fn complete(&mut self, entry: &cqueue::Entry, completions: &mut Vec<Completion>) {
         match Operation::unpack(entry.user_data()) {
             Operation::Wake => {
@@ -344,13 +401,14 @@ impl Ring {
                 self.await_wake();
             }
             Operation::Accept { listener, caller } => {
-                completions.push(self.accepted(listener, caller, entry.result()));
+                let accepted = self.accepted(listener, caller, entry.result());
+                completions.extend(accepted);
             }
             Operation::Finish { slot, generation } => {
                 let id = StreamId { slot, generation };
                 if let Some(stream) = self.stream(id) {
                     stream.finishing = false;
-                    if stream.closing {
+                    if stream.is_closing() {
                         self.free_if_idle(id);
                     }
                 }
@@ -364,39 +422,48 @@ impl Ring {
                 let id = StreamId { slot, generation };
                 completions.extend(self.sent(id, entry.result()));
             }
+            Operation::TakeOver { slot, generation } => {
+                let id = StreamId { slot, generation };
+                completions.extend(self.taken_over(id, entry.result()));
+            }
+            Operation::Release { slot, generation } => {
+                let id = StreamId { slot, generation };
+                completions.extend(self.released(id, entry.result()));
+            }
         }
     }
 
-    fn accepted(&mut self, listener: u16, caller: u16, result: i32) -> Completion {
+    fn accepted(&mut self, listener: u16, caller: u16, result: i32) -> Option<Completion> {
         let id = ListenerId(listener);
         let accepted = self.listeners[usize::from(listener)].accepted(caller, result);
         let error = match accepted {
             Ok((socket, Ok(peer))) => {
-                self.accept_one(listener, caller);
-                return Completion::Accepted {
+                return Some(Completion::Accepted {
                     listener: id,
                     stream: self.add(socket),
                     peer,
-                };
+                });
             }
             Ok((socket, Err(error))) => {
                 let nobody = self.add(socket);
                 self.close(nobody);
                 error
             }
+            // It was told to, see `deafen`.
+            Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => return None,
             Err(error) => error,
         };
-        Completion::AcceptFailed {
+        Some(Completion::AcceptFailed {
             listener: id,
             error,
-        }
+        })
     }
 
     fn received(&mut self, id: StreamId, entry: &cqueue::Entry) -> Option<Completion> {
         let lent = cqueue::buffer_select(entry.flags()).map(|buffer| self.buffers.take(buffer));
         let stream = self.stream(id)?;
         stream.receiving = false;
-        let closing = stream.closing;
+        let (closing, halted) = (stream.is_closing(), stream.course == Course::Halted);
         let result = entry.result();
         match (u32::try_from(result), lent) {
             (Ok(length @ 1..), Some(lent)) if !closing => {
@@ -412,13 +479,16 @@ impl Ring {
             self.free_if_idle(id);
             return None;
         }
+        if halted && result < 0 {
+            return None;
+        }
         match -result {
             libc::ENOBUFS | libc::EINTR | libc::EAGAIN => {
                 // Asked for still, so nobody asks twice and the slot stays.
                 if let Some(stream) = self.stream(id) {
                     stream.receiving = true;
                 }
-                self.starved.push(id);
+                self.starved.push_back(id);
                 None
             }
             0 => Some(Completion::Ended {
@@ -442,7 +512,7 @@ impl Ring {
             }
             Err(_) => !matches!(-result, libc::EINTR | libc::EAGAIN),
         };
-        if stream.closing {
+        if stream.course == Course::Closing {
             stream.sending = None;
             self.free_if_idle(id);
             return None;
@@ -531,8 +601,11 @@ impl Drop for Ring {
         // Closing an io_uring cancels its operations, but only after a moment. Until then the
         // kernel may still touch buffers, so what operations use is given up for good: a ring
         // ends with its program.
-        for (_, place) in self.slots.drain(..) {
-            std::mem::forget(place.and_then(|stream| stream.sending));
+        for stream in self.slots.drain(..).filter_map(|(_, place)| place) {
+            std::mem::forget(stream.sending);
+            if let Socket::Entering(_, place) = stream.socket {
+                std::mem::forget(place);
+            }
         }
         for listener in self.listeners.drain(..) {
             listener.forget();
@@ -544,23 +617,37 @@ impl Drop for Ring {
     }
 }
 
+/// Whether the kernel has `IORING_OP_FIXED_FD_INSTALL` (Linux 6.8). One that has not refuses to be
+/// told of it.
+fn lets_go(uring: &IoUring) -> io::Result<bool> {
+    let mut probe = register::Probe::new();
+    uring.submitter().register_probe(&mut probe)?;
+    Ok(probe.is_supported(opcode::FixedFdInstall::CODE))
+}
+
 /// Lets the ring do what this file asks of it and nothing else, for good, and switches it on. The
 /// system call filter does not see what a ring is told, so without this a ring could open files
 /// and sockets. What was registered before stays; nothing more can be.
-fn restrict(uring: &IoUring) -> io::Result<()> {
-    let mut allowed = [
+fn restrict(uring: &IoUring, lets_go: bool) -> io::Result<()> {
+    let mut allowed = vec![
         register::Restriction::sqe_op(opcode::Accept::CODE),
         register::Restriction::sqe_op(opcode::Recv::CODE),
         register::Restriction::sqe_op(opcode::Send::CODE),
         register::Restriction::sqe_op(opcode::Shutdown::CODE),
         register::Restriction::sqe_op(opcode::Close::CODE),
         register::Restriction::sqe_op(opcode::AsyncCancel::CODE),
+        // Into its table and out of it, what this program was given or has accepted.
+        register::Restriction::sqe_op(opcode::FilesUpdate::CODE),
         // Of the waker's eight bytes.
         register::Restriction::sqe_op(opcode::Read::CODE),
         register::Restriction::sqe_flags_allowed(
             (squeue::Flags::BUFFER_SELECT | squeue::Flags::FIXED_FILE).bits(),
         ),
     ];
+    if lets_go {
+        let release = opcode::FixedFdInstall::CODE;
+        allowed.push(register::Restriction::sqe_op(release));
+    }
     uring.submitter().register_restrictions(&mut allowed)?;
     uring.submitter().register_enable_rings()
 }

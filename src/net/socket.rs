@@ -11,10 +11,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::socket::{self, SockaddrLike as _, SockaddrStorage, sockopt};
 
 use super::buffer_ring::{BUFFER_BYTES, GROUP};
-use crate::domain::limits::SOCKETS_PER_RING_MAX;
-
-/// Peers that are accepted at once; more wait in the listener's backlog for the next turn.
-pub(super) const ACCEPTS_AT_ONCE: u16 = 16;
+use crate::domain::limits::ACCEPTS_AT_ONCE;
 
 /// A stream's socket.
 pub(super) enum Socket {
@@ -23,6 +20,8 @@ pub(super) enum Socket {
     Direct(u32),
     /// Made elsewhere.
     Owned(OwnedFd),
+    /// On its way into the table. The kernel writes its place there over its number.
+    Entering(OwnedFd, Box<i32>),
 }
 
 impl Socket {
@@ -31,7 +30,9 @@ impl Socket {
         let null = std::ptr::null_mut();
         let entry = match self {
             Self::Direct(place) => opcode::Recv::new(Fixed(*place), null, BUFFER_BYTES),
-            Self::Owned(fd) => opcode::Recv::new(Fd(fd.as_raw_fd()), null, BUFFER_BYTES),
+            Self::Owned(fd) | Self::Entering(fd, _) => {
+                opcode::Recv::new(Fd(fd.as_raw_fd()), null, BUFFER_BYTES)
+            }
         };
         let entry = entry.buf_group(GROUP).build();
         entry.flags(squeue::Flags::BUFFER_SELECT)
@@ -43,7 +44,9 @@ impl Socket {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let entry = match self {
             Self::Direct(place) => opcode::Send::new(Fixed(*place), bytes.as_ptr(), length),
-            Self::Owned(fd) => opcode::Send::new(Fd(fd.as_raw_fd()), bytes.as_ptr(), length),
+            Self::Owned(fd) | Self::Entering(fd, _) => {
+                opcode::Send::new(Fd(fd.as_raw_fd()), bytes.as_ptr(), length)
+            }
         };
         entry.flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL).build()
     }
@@ -52,7 +55,9 @@ impl Socket {
     pub fn finish(&self) -> squeue::Entry {
         match self {
             Self::Direct(place) => opcode::Shutdown::new(Fixed(*place), libc::SHUT_WR).build(),
-            Self::Owned(fd) => opcode::Shutdown::new(Fd(fd.as_raw_fd()), libc::SHUT_WR).build(),
+            Self::Owned(fd) | Self::Entering(fd, _) => {
+                opcode::Shutdown::new(Fd(fd.as_raw_fd()), libc::SHUT_WR).build()
+            }
         }
     }
 
@@ -60,17 +65,17 @@ impl Socket {
     pub fn close(&self) -> Option<squeue::Entry> {
         match self {
             Self::Direct(place) => Some(opcode::Close::new(Fixed(*place)).build()),
-            Self::Owned(_) => None,
+            Self::Owned(_) | Self::Entering(..) => None,
         }
     }
 }
 
-/// Makes room for as many direct sockets as the kernel allows (`RLIMIT_NOFILE`, though they do not
-/// count towards it).
-pub(super) fn register_table(submitter: &Submitter<'_>) -> io::Result<u32> {
+/// Makes room for so many direct sockets, or for as many as the kernel allows (`RLIMIT_NOFILE`, though
+/// they do not count towards it).
+pub(super) fn register_table(submitter: &Submitter<'_>, sockets_max: u32) -> io::Result<u32> {
     let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
     let places = u32::try_from(soft).unwrap_or(u32::MAX);
-    let places = places.min(SOCKETS_PER_RING_MAX);
+    let places = places.min(sockets_max);
     submitter.register_files_sparse(places)?;
     Ok(places)
 }
@@ -112,6 +117,12 @@ impl Listener {
     pub fn resting(&self) -> impl Iterator<Item = u16> + use<'_> {
         let callers = (0..).zip(&self.callers);
         callers.filter(|(_, caller)| caller.rests).map(|(n, _)| n)
+    }
+
+    /// Callers that are.
+    pub fn asking(&self) -> impl Iterator<Item = u16> + use<'_> {
+        let callers = (0..).zip(&self.callers);
+        callers.filter(|(_, caller)| !caller.rests).map(|(n, _)| n)
     }
 
     /// For the kernel to accept one peer into the ring's table and say who it is. The address lies

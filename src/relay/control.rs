@@ -28,6 +28,7 @@ use crate::domain::{Account, AccountName, DisplayName, Moment, Secret, Stamp, te
 use crate::metrics::{
     Connections, Counters, JumpClients, Keys, Sandbox, Sessions, Snapshot, StoreState,
 };
+use crate::net::Waker;
 use crate::store::accounts::{self, NewAccount};
 use crate::store::{Database, StoreError, generation};
 
@@ -68,13 +69,21 @@ pub struct Control {
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// Accepts until the program ends.
-pub fn run(control: &Control, listener: &UnixListener) {
+pub fn run(control: &Control, listener: &UnixListener, stop: &Waker) {
     let busy = Arc::new(AtomicUsize::new(0));
-    for stream in listener.incoming() {
-        let Ok(stream) = stream else {
-            // Out of descriptors or memory: asking again at once would only keep a core busy.
-            std::thread::sleep(ACCEPT_AGAIN_AFTER);
-            continue;
+    // Another relay may listen on the same socket already, and be quicker.
+    if let Err(error) = listener.set_nonblocking(true) {
+        tracing::warn!(%error, "control_blocks");
+    }
+    while stop.await_or_readable(listener) {
+        let stream = match listener.accept() {
+            Ok((stream, _)) => stream,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
+            Err(_) => {
+                // Out of descriptors or memory: asking again at once would only keep a core busy.
+                std::thread::sleep(ACCEPT_AGAIN_AFTER);
+                continue;
+            }
         };
         if busy.load(Ordering::Relaxed) >= CONTROL_CONNECTIONS_MAX {
             tracing::warn!(limit = CONTROL_CONNECTIONS_MAX, "control_busy");

@@ -9,12 +9,13 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::clock::Clock;
 use super::hub::event::{Answer, Order};
-use super::hub::{Effect, Event, Hub, Turn};
+use super::hub::{Effect, Event, Hub, PeerId, Turn};
 use super::recorder::{Acknowledged, Work};
 use super::shard::{Mail, ShardHandle};
 use super::transcripts;
 use crate::domain::Moment;
 use crate::domain::limits::HUB_TICK;
+use crate::domain::token::Fingerprint;
 
 /// Events taken in one turn of the loop: their records share a batch.
 const EVENTS_PER_TURN_MAX: usize = 256;
@@ -53,8 +54,8 @@ pub fn random(buffer: &mut [u8]) {
 }
 
 impl HubThread {
-    /// Runs until stopped.
-    pub fn run(self, mut hub: Hub) {
+    /// Runs until stopped. Returns the Jump Clients that were here.
+    pub fn run(self, mut hub: Hub) -> HashMap<PeerId, Fingerprint> {
         let mut ticked = Moment::default();
         loop {
             select! {
@@ -84,6 +85,7 @@ impl HubThread {
         }
         hub.suspend();
         self.carry_out(hub.take_effects());
+        hub.machines()
     }
 
     fn handle(&self, hub: &mut Hub, event: Event) {
@@ -114,6 +116,7 @@ impl HubThread {
                 }
                 Effect::Answer { id, answer } => self.answers.give(id, answer),
                 Effect::Admit { peer, .. }
+                | Effect::Move { peer, .. }
                 | Effect::Say { peer, .. }
                 | Effect::OpenChannel { peer, .. }
                 | Effect::CloseChannel { peer, .. }

@@ -14,14 +14,17 @@
 //! sockets. Bytes flow without waiting for the store; what must be on record takes effect when
 //! the recorder says so.
 
+pub mod ceiling;
 pub mod clock;
 pub mod control;
 pub mod exchange;
 pub mod generations;
+pub mod handover;
 pub mod hub;
 pub mod hub_thread;
 pub mod identities;
 mod places;
+mod pool;
 pub mod recorder;
 pub mod run;
 pub mod shard;

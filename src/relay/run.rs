@@ -1,5 +1,6 @@
 //! Puts the relay together, runs it, and takes it apart with nothing lost.
 
+use std::collections::HashMap;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
@@ -8,22 +9,26 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam::channel::{Receiver, bounded};
 
+use super::ceiling::Ceiling;
 use super::clock::{Clock, stamp};
 use super::control::{self, Control};
 use super::generations::{self, Opened};
+use super::handover::{self, Executor, HandOverError, Heard, Predecessor, Successor, Testament};
 use super::hub::event::{KeyRecord, SessionRecord, ShellRecord};
-use super::hub::{Deployment, FleetMemory, Hub, Memory, Reached, Turn};
+use super::hub::{Deployment, FleetMemory, Hub, Memory, PeerId, Reached, Turn};
 use super::hub_thread::{Answers, HubThread, random};
 use super::identities::{Identities, KeysError};
 use super::recorder::{self, Acknowledged};
-use super::shard::{Setting, Shard, ShardHandle};
+use super::shard::{self, Setting, Shard, ShardHandle};
 use super::transcripts;
 use crate::audit::{self, Actor};
 use crate::config::{Config, Paths, Ready};
 use crate::domain::limits::{
-    ENTRIES_REPLAYED_MAX, HUB_QUEUE_MAX, RECORDER_QUEUE_MAX, SHARD_QUEUE_MAX, TRANSCRIPT_QUEUE_MAX,
+    ENTRIES_REPLAYED_MAX, HUB_QUEUE_MAX, RECORDER_QUEUE_MAX, SHARD_QUEUE_MAX, SOCKETS_PER_RING_MAX,
+    TRANSCRIPT_QUEUE_MAX,
 };
 use crate::domain::text::label;
+use crate::domain::token::Fingerprint;
 use crate::domain::{Stamp, Token};
 use crate::link::{ALPN, DEVICE_ALPN};
 use crate::metrics::{Counters, Sandbox};
@@ -42,6 +47,8 @@ pub struct Sockets {
     pub http: Option<TcpListener>,
     /// For our own programs.
     pub control: UnixListener,
+    /// Of the relay before this one, if that one runs still.
+    pub predecessor: Option<Predecessor>,
 }
 
 /// Why the relay does not start. Ends the program with this line.
@@ -59,6 +66,9 @@ pub enum StartError {
     /// No listener was handed over.
     #[error("no HTTPS listener was handed over; start this program through the supervisor")]
     NoListener,
+    /// The relay before this one does not let go.
+    #[error(transparent)]
+    HandOver(#[from] HandOverError),
     /// The system refused a thread or an event.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
@@ -72,11 +82,13 @@ pub struct Relay {
 
 struct Threads {
     shards: Vec<JoinHandle<()>>,
-    hub: JoinHandle<()>,
+    hub: JoinHandle<HashMap<PeerId, Fingerprint>>,
     transcripts: JoinHandle<()>,
     recorder: JoinHandle<()>,
     stop: Arc<AtomicBool>,
     stop_hub: crossbeam::channel::Sender<()>,
+    stop_control: Waker,
+    executor: Executor,
     handles: Vec<ShardHandle>,
     /// Rung when a thread ended that should not have.
     failed: Receiver<()>,
@@ -102,6 +114,11 @@ impl Relay {
             device: DEVICE_ALPN,
         };
         let configs = Arc::new(Configs::new(&identities.link, &identities.web, ids)?);
+        let predecessor = sockets.predecessor;
+        let inherits = predecessor
+            .map(|one| Ok::<_, HandOverError>(one.take_over()?.then_some(one)))
+            .transpose()?
+            .flatten();
         let Opened {
             mut database,
             on_trial,
@@ -131,6 +148,7 @@ impl Relay {
         let counters = Arc::new(Counters::default());
         let answers = Answers::default();
         let stop = Arc::new(AtomicBool::new(false));
+        let (parting, executor) = handover::parting(count);
 
         let mut handles = Vec::new();
         let mut queues = Vec::new();
@@ -180,7 +198,10 @@ impl Relay {
             web_socket: paths.web_socket(),
             site: config.site.clone(),
             https_port: config.https_port,
+            sockets_max: SOCKETS_PER_RING_MAX,
+            queued_bytes_max: config.model.queued_bytes_max() / usize::from(count),
             stop: stop.clone(),
+            parting,
         };
         let mut http = sockets.http;
         let mut shards = Vec::new();
@@ -212,13 +233,24 @@ impl Relay {
             link_certificate: identities.link.certificate_fingerprint(),
         };
         let listener = sockets.control;
+        let stop_control = Waker::new().map_err(std::io::Error::from)?;
+        let control_stopped = stop_control.clone();
         thread::Builder::new()
             .name("control-accept".into())
-            .spawn(move || control::run(&control, &listener))?;
+            .spawn(move || control::run(&control, &listener, &control_stopped))?;
+        if let Some(predecessor) = inherits {
+            let shards = handles.clone();
+            thread::Builder::new()
+                .name("inheritance".into())
+                .spawn(move || inherit(&predecessor, &shards))?;
+        }
+        let memory_ceiling = Ceiling::of(config.model, count);
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             threads = count,
             on_trial,
+            memory_ceiling_mib = memory_ceiling.bytes() >> 20,
+            ?memory_ceiling,
             "relay_started"
         );
         let store = paths.store();
@@ -230,6 +262,8 @@ impl Relay {
                 recorder,
                 stop,
                 stop_hub,
+                stop_control,
+                executor,
                 handles,
                 failed,
                 store,
@@ -248,8 +282,9 @@ impl Relay {
         self.threads.failed.clone()
     }
 
-    /// Stops reading from peers, then puts everything that was decided on record.
-    pub fn stop(self) {
+    /// Stops reading from peers, then puts everything that was decided on record. What can go on
+    /// is given to `successor`.
+    pub fn stop(self, successor: Option<Arc<Successor>>) {
         let Threads {
             shards,
             hub,
@@ -257,21 +292,26 @@ impl Relay {
             recorder,
             stop,
             stop_hub,
+            stop_control,
+            executor,
             handles,
             failed,
             store,
         } = self.threads;
         drop(failed);
+        stop_control.wake();
+        if successor.is_some() {
+            executor.ask();
+        }
         stop.store(true, Ordering::Relaxed);
         for handle in &handles {
             handle.waker.wake();
         }
-        for shard in shards {
-            let _ = shard.join();
-        }
+        executor.await_parted();
         // Dropping the hub drops the last sender of transcripts, and theirs the recorder's.
         let _ = stop_hub.send(());
-        for thread in [hub, transcripts, recorder] {
+        let machines = hub.join().unwrap_or_default();
+        for thread in [transcripts, recorder] {
             let _ = thread.join();
         }
         let stopped = Database::open(&store).and_then(|mut database| {
@@ -281,20 +321,60 @@ impl Relay {
         if let Err(error) = stopped {
             tracing::error!(%error, "stop_not_recorded");
         }
+        let closed = successor.filter(|to| to.store_is_closed().is_ok());
+        match closed.clone() {
+            Some(to) => executor.execute(&Testament {
+                to,
+                machines: Arc::new(machines),
+            }),
+            None => drop(executor),
+        }
+        for shard in shards {
+            let _ = shard.join();
+        }
+        if let Some(given) = closed.and_then(|to| to.end().ok()) {
+            tracing::info!(given, "handed_over");
+        }
         tracing::info!("relay_stopped");
     }
 }
 
-fn spawn(
+/// Gives what the relay before this one hands over to the ring threads in turn.
+fn inherit(predecessor: &Predecessor, shards: &[ShardHandle]) {
+    let mut turns = shards.iter().cycle();
+    let mut taken = 0_u32;
+    loop {
+        match predecessor.next() {
+            Ok(Some(Heard::Connections(connections))) => {
+                let Some(shard) = turns.next() else { return };
+                for connection in connections {
+                    taken += 1;
+                    let mail = shard::Mail::Inherited(Box::new(connection));
+                    drop(shard.mail.send(mail));
+                }
+                shard.waker.wake();
+            }
+            Ok(Some(Heard::End(given))) => {
+                return tracing::info!(given, taken, "taken_over");
+            }
+            Ok(Some(Heard::StoreIsClosed)) => {}
+            // The others come back by themselves.
+            Ok(None) => return tracing::warn!(taken, "hand_over_cut_short"),
+            Err(error) => return tracing::warn!(%error, taken, "hand_over_cut_short"),
+        }
+    }
+}
+
+fn spawn<T: Send + 'static>(
     name: &str,
     fail: &crossbeam::channel::Sender<()>,
-    work: impl FnOnce() + Send + 'static,
-) -> std::io::Result<JoinHandle<()>> {
+    work: impl FnOnce() -> T + Send + 'static,
+) -> std::io::Result<JoinHandle<T>> {
     let fail = fail.clone();
     thread::Builder::new().name(name.into()).spawn(move || {
         // Rings also while a panic unwinds: a relay that lost a thread must not pretend to serve.
         let _ring = Ring(fail);
-        work();
+        work()
     })
 }
 

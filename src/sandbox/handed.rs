@@ -72,6 +72,11 @@ impl Handed {
         Ok(self.named(name)?.swap_remove(0).into())
     }
 
+    /// The first of whatever is called `name`, if something is.
+    pub fn other(&mut self, name: &str) -> Option<OwnedFd> {
+        self.named(name).ok().map(|mut found| found.swap_remove(0))
+    }
+
     fn named(&mut self, name: &str) -> Result<Vec<OwnedFd>, HandedError> {
         let (found, others): (VecDeque<_>, VecDeque<_>) =
             self.0.drain(..).partition(|(known, _)| known == name);

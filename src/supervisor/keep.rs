@@ -62,14 +62,19 @@ impl Kept<'_> {
                     _ = self.stopped.wait_for(|stopped| *stopped) => return,
                 }
             };
-            let (how, served) = tokio::select! {
-                ended = running.ended() => ended,
-                Ok(()) = self.again.changed() => {
-                    running.stop().await;
-                    wait = Duration::ZERO;
-                    continue;
-                }
+            let ended = tokio::select! {
+                ended = running.ended() => Some(ended),
+                Ok(()) = self.again.changed() => None,
                 _ = self.stopped.wait_for(|stopped| *stopped) => return running.stop().await,
+            };
+            let Some((how, served)) = ended else {
+                self.running = tokio::select! {
+                    anew = begin_anew(self.program, running, &self.tell) => anew,
+                    // Both go with the future: nobody talks to them any more.
+                    _ = self.stopped.wait_for(|stopped| *stopped) => return,
+                };
+                wait = Duration::ZERO;
+                continue;
             };
             let name = self.program.name;
             wait = self.backoff.wait(served);
@@ -83,6 +88,33 @@ impl Kept<'_> {
     }
 }
 
+/// Starts it with other settings. `old` serves until the new one takes over, if it can hand over, or
+/// until it has stopped. `None` if the new one does not serve: then neither runs.
+async fn begin_anew(
+    program: &Program,
+    old: Running,
+    tell: &mpsc::Sender<Event>,
+) -> Option<Running> {
+    if !program.hands_over {
+        old.stop().await;
+        return None;
+    }
+    match Box::pin(program.start(Some(&old))).await {
+        Ok((running, ready)) => {
+            let name = program.name;
+            drop(tell.send(Event::Started { name, ready }).await);
+            old.let_go().await;
+            Some(running)
+        }
+        Err(error) => {
+            let wait = Duration::ZERO;
+            drop(tell.send(Event::NotStarted { error, wait }).await);
+            old.stop().await;
+            None
+        }
+    }
+}
+
 /// Waits and starts it, until that succeeds.
 async fn restart(
     program: &Program,
@@ -92,7 +124,7 @@ async fn restart(
 ) -> Running {
     loop {
         tokio::time::sleep(wait).await;
-        match program.start().await {
+        match Box::pin(program.start(None)).await {
             Ok((running, ready)) => {
                 let name = program.name;
                 drop(tell.send(Event::Started { name, ready }).await);

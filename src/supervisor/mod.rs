@@ -100,7 +100,7 @@ pub fn run(arguments: &Arguments) -> Result<(), SupervisorError> {
         .map_err(system("wait for events"))?;
     let served = runtime.block_on(serve(&programs, state.paths(), &config, mode));
     front::withdraw(state.paths());
-    ports.remove_sockets();
+    ports.close();
     if served.is_ok() {
         state.left_cleanly();
     }
@@ -146,11 +146,13 @@ impl Programs {
                 arguments,
                 identity: identity(user),
                 sockets: sockets.map_err(system("duplicate a listening socket"))?,
+                hands_over: false,
                 log: log::file(&state.paths().logs(), name),
                 ready_within: READY_WITHIN,
             })
         };
         let mut relay = program("relay", RELAY, relay_arguments, ports.of_relay())?;
+        relay.hands_over = true;
         if arguments.store.generation().is_some() {
             relay.ready_within = STORE_READY_WITHIN;
         }
@@ -211,6 +213,9 @@ async fn serve(
     mode: Mode,
 ) -> Result<(), SupervisorError> {
     let mut stop_asked = StopAsked::new().map_err(system("listen for signals"))?;
+    // A new file in the relay's place, or other settings.
+    let anew = signal(SignalKind::user_defined1());
+    let mut relay_anew = anew.map_err(system("listen for signals"))?;
     let started = Instant::now();
     let (relay, web, ready) = tokio::select! {
         up = bring_up(programs, paths) => up?,
@@ -223,20 +228,21 @@ async fn serve(
 
     let (stop, stopped) = watch::channel(false);
     let (tell, told) = mpsc::channel(8);
-    // Nothing changes here while they run.
+    // Nothing changes here while web runs.
     let (_again, unchanged) = watch::channel(0);
-    let keep = |program, running| Kept {
+    let (begin_anew, again) = watch::channel(0);
+    let keep = |program, running, again: &watch::Receiver<u32>| Kept {
         program,
         running: Some(running),
         backoff: Backoff::default(),
         tell: tell.clone(),
-        again: unchanged.clone(),
+        again: again.clone(),
         stopped: stopped.clone(),
     };
     let kept = async {
         tokio::join!(
-            keep(&programs.relay, relay).keep(),
-            keep(&programs.web, web).keep()
+            keep(&programs.relay, relay, &again).keep(),
+            keep(&programs.web, web, &unchanged).keep()
         );
     };
     let watched = async {
@@ -244,6 +250,10 @@ async fn serve(
         loop {
             tokio::select! {
                 () = stop_asked.wait() => break,
+                _ = relay_anew.recv() => {
+                    front::note("another relay takes over");
+                    begin_anew.send_modify(|times: &mut u32| *times = times.wrapping_add(1));
+                }
                 Some(event) = told.recv() => react(event, &mut front),
             }
         }
@@ -263,8 +273,8 @@ async fn bring_up(
     programs: &Programs,
     paths: &Paths,
 ) -> Result<(Running, Running, Ready), SupervisorError> {
-    let (relay, ready) = programs.relay.start().await?;
-    let (web, _) = programs.web.start().await?;
+    let (relay, ready) = programs.relay.start(None).await?;
+    let (web, _) = programs.web.start(None).await?;
     match Client::new(&paths.control_socket())
         .ask_async(&Request::Status)
         .await

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket,
-    sockopt,
+    AddressFamily, Backlog, Shutdown, SockFlag, SockType, SockaddrStorage, bind, listen,
+    setsockopt, shutdown, socket, sockopt,
 };
 
 use super::state::Mode;
 use crate::config::{Config, Paths};
+use crate::domain::limits::LISTEN_BACKLOG;
 use crate::sandbox::users::Identity;
 
 /// Why there is nothing to listen on.
@@ -123,8 +124,13 @@ impl Ports {
         Ok(vec![("web", self.web.try_clone()?.into())])
     }
 
-    /// At the end: whoever asks then shall hear that nobody is there.
-    pub(super) fn remove_sockets(self) {
+    /// At the end: whoever asks then shall hear that nobody is there, and the next start finds the
+    /// ports free. The kernel takes a ring apart some time after its process has ended, and until then
+    /// that has the sockets as well.
+    pub(super) fn close(self) {
+        for listener in self.https.iter().chain([&self.http]) {
+            shutdown(listener.as_raw_fd(), Shutdown::Both).ok();
+        }
         for listener in [&self.control, &self.web] {
             if let Ok(address) = listener.local_addr()
                 && let Some(path) = address.as_pathname()
@@ -212,7 +218,7 @@ fn bound(address: SocketAddr, sharing: Sharing) -> nix::Result<OwnedFd> {
         setsockopt(&fd, sockopt::ReusePort, &true)?;
     }
     bind(fd.as_raw_fd(), &SockaddrStorage::from(address))?;
-    listen(&fd, Backlog::MAXCONN)?;
+    listen(&fd, Backlog::new(LISTEN_BACKLOG)?)?;
     Ok(fd)
 }
 
@@ -280,6 +286,22 @@ mod tests {
         let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = other.local_addr().unwrap().port();
         assert_eq!(listeners(port, 1).unwrap_err(), Errno::EADDRINUSE);
+    }
+
+    #[test]
+    fn a_port_that_was_closed_is_free_although_a_ring_still_has_its_socket() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::new(folder.path());
+        std::fs::create_dir(paths.sockets()).unwrap();
+        let mut config = Config::default();
+        (config.https_port, config.http_port) = (0, 0);
+        let bind = |config: &Config| Ports::bind(config, &paths, Mode::User, Duration::ZERO);
+        let ports = bind(&config).unwrap();
+        let _in_a_ring = ports.of_relay().unwrap();
+        (config.https_port, config.http_port) = (ports.https_port(), ports.http_port());
+        assert!(bind(&config).is_err());
+        ports.close();
+        bind(&config).unwrap();
     }
 
     #[test]

@@ -11,6 +11,7 @@ use command_fds::{CommandFdExt as _, FdMapping};
 
 use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::{Gid, Pid, Uid};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::net::unix::pipe;
@@ -19,7 +20,7 @@ use tokio::process::{Child, Command};
 use super::log;
 use crate::config::Ready;
 use crate::config::ready::READY_VARIABLE;
-use crate::domain::limits::{READY_BYTES_MAX, STOP_POLITELY_WITHIN};
+use crate::domain::limits::{HAND_OVER_WITHIN, READY_BYTES_MAX, STOP_POLITELY_WITHIN};
 use crate::sandbox::users::Identity;
 
 /// The first descriptor after the standard three (`sd_listen_fds(3)`).
@@ -82,27 +83,38 @@ pub(super) struct Program {
     pub(super) identity: Option<Identity>,
     /// Listening sockets by name.
     pub(super) sockets: Vec<(&'static str, OwnedFd)>,
+    /// One that is started beside it goes on with what it holds.
+    pub(super) hands_over: bool,
     pub(super) log: PathBuf,
     /// By then it says that it serves.
     pub(super) ready_within: Duration,
 }
+
+/// Descriptors by name.
+type Handed = Vec<(&'static str, OwnedFd)>;
 
 /// A program that serves. It is killed when dropped.
 #[derive(Debug)]
 pub(super) struct Running {
     child: Child,
     since: Instant,
+    /// Where whoever comes after it asks for what it holds.
+    heir: Option<OwnedFd>,
 }
 
 impl Program {
     /// Starts it and waits until it says that it serves, at most `ready_within`.
-    pub(super) async fn start(&self) -> Result<(Running, Ready), StartError> {
+    /// `before` is the one that runs still, and goes when this one asks it to.
+    pub(super) async fn start(
+        &self,
+        before: Option<&Running>,
+    ) -> Result<(Running, Ready), StartError> {
         let not_started = |error| StartError::NotStarted {
             name: self.name,
             file: self.file.clone(),
             error,
         };
-        let (mut child, ready) = self.spawn().map_err(not_started)?;
+        let (mut child, heir, ready) = self.spawn(before).map_err(not_started)?;
         let failed = |how| StartError::Failed {
             name: self.name,
             how,
@@ -132,7 +144,7 @@ impl Program {
             return Err(StartError::Refused { name, error });
         }
         let since = Instant::now();
-        Ok((Running { child, since }, said))
+        Ok((Running { child, since, heir }, said))
     }
 
     /// Whether it was given a customer client to hand out.
@@ -140,7 +152,10 @@ impl Program {
         self.arguments.iter().any(|word| word == "--endpoint")
     }
 
-    fn spawn(&self) -> io::Result<(Child, pipe::Receiver)> {
+    fn spawn(
+        &self,
+        before: Option<&Running>,
+    ) -> io::Result<(Child, Option<OwnedFd>, pipe::Receiver)> {
         let log = log::open(&self.log)?;
         let (ready, says_ready) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
         if let Some(identity) = self.identity {
@@ -152,22 +167,22 @@ impl Program {
                 Some(Gid::from_raw(group)),
             )?;
         }
-        let mut mappings = Vec::with_capacity(self.sockets.len() + 1);
-        for (number, (_, socket)) in (FIRST_SOCKET..).zip(&self.sockets) {
-            let parent_fd = socket.try_clone()?;
-            let child_fd = number;
-            mappings.push(FdMapping {
-                parent_fd,
-                child_fd,
-            });
+        let (mut handed, heir) = self.ends(before)?;
+        for (name, socket) in &self.sockets {
+            handed.push((*name, socket.try_clone()?));
         }
-        let count = self.sockets.len();
+        let count = handed.len();
+        let (names, handed): (Vec<&str>, Vec<OwnedFd>) = handed.into_iter().unzip();
+        let mapping = |(child_fd, parent_fd)| FdMapping {
+            parent_fd,
+            child_fd,
+        };
+        let mut mappings: Vec<FdMapping> = (FIRST_SOCKET..).zip(handed).map(mapping).collect();
         let ready_number = FIRST_SOCKET + i32::try_from(count).map_err(io::Error::other)?;
         mappings.push(FdMapping {
             parent_fd: says_ready,
             child_fd: ready_number,
         });
-        let names: Vec<&str> = self.sockets.iter().map(|(name, _)| *name).collect();
 
         let mut command = Command::new(&self.file);
         command
@@ -198,7 +213,22 @@ impl Program {
         // Our copy of the writing end goes with `command`: the end of the program is the end of
         // the pipe.
         drop(command);
-        Ok((child, pipe::Receiver::from_owned_fd(ready)?))
+        Ok((child, heir, pipe::Receiver::from_owned_fd(ready)?))
+    }
+
+    /// What it is handed to take over, and to hand over later; and where the next one will ask.
+    fn ends(&self, before: Option<&Running>) -> io::Result<(Handed, Option<OwnedFd>)> {
+        if !self.hands_over {
+            return Ok((Vec::new(), None));
+        }
+        // Messages that arrive whole, as `relay::handover` wants them.
+        let (domain, kind) = (AddressFamily::Unix, SockType::SeqPacket);
+        let (successor, heir) = socketpair(domain, kind, None, SockFlag::SOCK_CLOEXEC)?;
+        let mut handed = vec![("successor", successor)];
+        if let Some(end) = before.and_then(|before| before.heir.as_ref()) {
+            handed.push(("predecessor", end.try_clone()?));
+        }
+        Ok((handed, Some(heir)))
     }
 }
 
@@ -217,6 +247,14 @@ impl Running {
             Err(error) => error.to_string(),
         };
         (how, self.since.elapsed())
+    }
+
+    /// Another one has taken over: waits for its end, and kills it if it takes too long.
+    pub(super) async fn let_go(mut self) {
+        let ended = tokio::time::timeout(HAND_OVER_WITHIN, self.child.wait());
+        if ended.await.is_err() {
+            drop(self.child.kill().await);
+        }
     }
 
     /// Asks it to stop, and kills it if it takes too long.

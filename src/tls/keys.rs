@@ -77,6 +77,21 @@ impl Keys {
         }
     }
 
+    /// Which AEAD they are for.
+    pub fn algorithm(&self) -> &'static Algorithm {
+        self.algorithm
+    }
+
+    /// What they are made from.
+    pub fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// Records so far.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
     /// Those that follow at a key update (RFC 8446, 4.6.3).
     pub fn update(&mut self) {
         let next = self.secret.next(self.algorithm);

@@ -14,6 +14,7 @@
 mod configs;
 mod device;
 mod error;
+pub mod estate;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
 mod handshake;

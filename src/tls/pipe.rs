@@ -52,6 +52,23 @@ impl Default for Pipe {
 }
 
 impl Pipe {
+    /// One whose handshake was over long ago.
+    pub(super) fn of(records: Records, caller: Caller) -> Self {
+        Self {
+            state: State::Records(records),
+            caller,
+            device: None,
+        }
+    }
+
+    /// Its records, once its handshake is over; `None` also for TLS 1.2.
+    pub(super) fn records(&self) -> Option<&Records> {
+        match &self.state {
+            State::Records(records) => Some(records),
+            State::Hello(..) | State::Handshake(_) | State::Refused => None,
+        }
+    }
+
     /// Takes ciphertext, and decrypts where it lies. The plaintext is what is appended to `side`,
     /// followed by what lies in the range returned. What has to be sent is appended to `output`,
     /// also after an error (an alert): send it, and close.
@@ -179,6 +196,15 @@ impl Pipe {
                 records.end(output);
                 Ok(())
             }
+        }
+    }
+
+    /// Bytes of a record that has begun.
+    pub fn kept(&self) -> usize {
+        match &self.state {
+            State::Records(records) => records.kept(),
+            // Bounded by themselves, and there are few of them at once.
+            State::Hello(..) | State::Handshake(_) | State::Refused => 0,
         }
     }
 

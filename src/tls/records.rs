@@ -49,14 +49,31 @@ impl Records {
         let keys = |(sequence, keys): (u64, _), secret| {
             Keys::new(secrets::algorithm(&keys), secret, sequence)
         };
-        Ok(Self {
-            incoming: keys(rx, secrets.client),
-            outgoing: keys(tx, secrets.server),
+        let (incoming, outgoing) = (keys(rx, secrets.client), keys(tx, secrets.server));
+        Ok(Self::of(incoming, outgoing))
+    }
+
+    /// Between two records, with these keys.
+    pub fn of(incoming: Keys, outgoing: Keys) -> Self {
+        Self {
+            incoming,
+            outgoing,
             partial: Vec::new(),
             empty: 0,
             owes_update: false,
             ended: false,
-        })
+        }
+    }
+
+    /// Incoming and outgoing ones.
+    pub fn keys(&self) -> (&Keys, &Keys) {
+        (&self.incoming, &self.outgoing)
+    }
+
+    /// Whether it is between two records, owes no answer and has not ended: its keys are all there
+    /// is to it.
+    pub fn is_at_rest(&self) -> bool {
+        self.partial.is_empty() && !self.owes_update && !self.ended
     }
 
     /// Opens what is in `bytes`. The plaintext is what is appended to `side`, then what lies in the
@@ -204,6 +221,11 @@ impl Records {
             let alert = [FATAL, u8::from(description)];
             self.outgoing.seal(ALERT, &alert, output);
         }
+    }
+
+    /// Bytes of a record that has begun.
+    pub fn kept(&self) -> usize {
+        self.partial.len()
     }
 
     /// Gives up what costs memory and can be made again: called when nothing moved for a while.

@@ -13,7 +13,7 @@ use rustls::{ConnectionTrafficSecrets, KeyLog};
 use zeroize::Zeroizing;
 
 /// The longer of the two hashes' output.
-const SECRET_BYTES_MAX: usize = 48;
+pub(super) const SECRET_BYTES_MAX: usize = 48;
 const KEY_BYTES_MAX: usize = 32;
 pub(super) const IV_BYTES: usize = 12;
 
@@ -101,10 +101,15 @@ fn hash(algorithm: &'static Algorithm) -> hkdf::Algorithm {
 
 impl Secret {
     /// `None` if it is longer than any.
-    fn of(bytes: &[u8]) -> Option<Self> {
+    pub fn of(bytes: &[u8]) -> Option<Self> {
         let mut secret = Self::zero();
         secret.0.get_mut(..bytes.len())?.copy_from_slice(bytes);
         Some(secret)
+    }
+
+    /// As long as the longest; a shorter one is followed by zeros.
+    pub fn bytes(&self) -> &[u8] {
+        self.0.as_slice()
     }
 
     /// Opens nothing.

@@ -22,6 +22,7 @@ mod start;
 
 use std::path::Path;
 
+use jumpgate::domain::{SessionId, ShellId};
 use support::{Appliance, Console, Customer, Representative};
 
 /// The folder of the programs under test.
@@ -41,7 +42,7 @@ struct Joined {
     // Ends in this order: people first, so that nobody complains about a site that is gone.
     console: Console,
     customer: Customer,
-    session: jumpgate::domain::SessionId,
+    session: SessionId,
     representative: Representative,
     appliance: Appliance,
 }
@@ -55,11 +56,7 @@ impl Joined {
     async fn on(appliance: Appliance) -> Self {
         let representative = appliance.representative("ada").await;
         let console = Console::connect(&appliance, &representative).await;
-        let key = appliance.key(&representative, None).await;
-        let mut customer = Customer::start(&appliance, &key.digits);
-        customer.hears("Waiting for ada").await;
-        let session = console.accepts_next().await;
-        customer.hears("ada is connected.").await;
+        let (customer, session) = join(&appliance, &console, &representative).await;
         Self {
             console,
             customer,
@@ -70,18 +67,8 @@ impl Joined {
     }
 
     /// Opens the first shell, with the customer's consent, and gives it a prompt to wait for.
-    async fn shell(&mut self) -> (jumpgate::domain::SessionId, jumpgate::domain::ShellId) {
-        self.console.open_shell(self.session);
-        self.customer.hears("Allow? [y/N]").await;
-        self.customer.types("y");
-        let shell = self.console.sees_shell(self.session, 1).await;
-        self.customer.hears("has opened command shell 1").await;
-        let at = (self.session, shell);
-        // Put together by the shell, so that its echo is not taken for it.
-        self.console
-            .runs(at, "PS1=re''ady'> '; stty -echoctl", "ready> ")
-            .await;
-        at
+    async fn shell(&mut self) -> (SessionId, ShellId) {
+        shell(&self.console, &mut self.customer, self.session).await
     }
 
     /// Chat goes both ways.
@@ -92,4 +79,37 @@ impl Joined {
         self.customer.types(&back);
         self.console.sees_chat(self.session, &back).await;
     }
+}
+
+/// A customer of ada's, whose session she has accepted.
+async fn join(
+    appliance: &Appliance,
+    console: &Console,
+    ada: &Representative,
+) -> (Customer, SessionId) {
+    let key = appliance.key(ada, None).await;
+    let mut customer = Customer::start(appliance, &key.digits);
+    customer.hears("Waiting for ada").await;
+    let session = console.accepts_next().await;
+    customer.hears("ada is connected.").await;
+    (customer, session)
+}
+
+/// See [`Joined::shell`].
+async fn shell(
+    console: &Console,
+    customer: &mut Customer,
+    session: SessionId,
+) -> (SessionId, ShellId) {
+    console.open_shell(session);
+    customer.hears("Allow? [y/N]").await;
+    customer.types("y");
+    let shell = console.sees_shell(session, 1).await;
+    customer.hears("has opened command shell 1").await;
+    let at = (session, shell);
+    // Put together by the shell, so that its echo is not taken for it.
+    console
+        .runs(at, "PS1=re''ady'> '; stty -echoctl", "ready> ")
+        .await;
+    at
 }

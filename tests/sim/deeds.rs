@@ -9,6 +9,7 @@ use jumpgate::relay::hub::event::Tap;
 
 use crate::console::Terminal;
 use crate::customer::{Pty, chats};
+use crate::store::ACTIVE_MAX;
 use crate::world::{Sim, Who};
 
 pub const OWNER: AccountId = AccountId(1);
@@ -193,12 +194,21 @@ impl Sim {
             );
             assert!(!wire.has_up(), "{peer:?} was not read");
         }
+        self.check_machines();
         for index in 0..self.customers.len() {
             self.check_customer(index);
         }
         for index in 0..self.consoles.len() {
             self.check_console(index);
         }
+    }
+
+    /// As many as may be connected are, and nobody else believes to be.
+    fn check_machines(&self) {
+        let welcome = self.machines.iter().filter(|machine| !machine.is_refused);
+        let most = usize::try_from(ACTIVE_MAX).unwrap();
+        let are_in = self.machines.iter().filter(|machine| machine.is_in).count();
+        assert_eq!(are_in, welcome.count().min(most), "machines let in");
     }
 
     fn check_customer(&self, index: usize) {

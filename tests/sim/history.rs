@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jumpgate::domain::{AccountId, LongText, SessionId};
+use jumpgate::domain::{AccountId, LongText, SessionId, Token};
 use jumpgate::link::message::{FromConsole, Status};
 use jumpgate::relay::hub::event::Tap;
 
@@ -16,6 +16,8 @@ use crate::world::{Sim, Who};
 /// Customers one history has at most: enough to get into each other's way.
 const CUSTOMERS_MAX: usize = 6;
 const CONSOLES_MAX: usize = 8;
+/// More than may be connected at once.
+const MACHINES_MAX: usize = 6;
 
 /// One history from beginning to end.
 pub fn run(seed: Seed, deeds: usize) {
@@ -122,6 +124,7 @@ fn one(sim: &mut Sim, deed: usize) {
         38..74 => shell(sim),
         74..86 => break_something(sim),
         86..90 => rarely(sim),
+        90..93 => machines(sim),
         _ => hostile(sim),
     }
 }
@@ -170,6 +173,23 @@ fn keys_or_wrong(sim: &mut Sim) {
     let wrong = ["0000000", "not a key", "123"];
     let wrong = *sim.random.pick(&wrong).unwrap();
     sim.add_customer(wrong);
+}
+
+/// Administrators roll Jump Clients out, mostly with a token that counts.
+fn machines(sim: &mut Sim) {
+    if sim.deployments.is_empty() || sim.random.percent(20) {
+        let machines = 1 + u32::try_from(sim.random.below(3)).unwrap();
+        sim.order_deployment(machines);
+    } else if sim.machines.len() < MACHINES_MAX {
+        let shown = sim.random.pick(&sim.deployments).cloned().unwrap();
+        let made_up = Token::from_random([7; 16]);
+        let token = if sim.random.percent(90) {
+            shown
+        } else {
+            made_up
+        };
+        sim.add_machine(token);
+    }
 }
 
 fn accept(sim: &mut Sim) {
@@ -273,12 +293,13 @@ fn shell(sim: &mut Sim) {
 }
 
 fn break_something(sim: &mut Sim) {
-    let who = if sim.random.percent(50) {
-        sim.some_customer().map(Who::Customer)
-    } else {
-        sim.some_console().map(Who::Console)
+    let who = match sim.random.below(10) {
+        0..4 => sim.some_customer().map(Who::Customer),
+        4..8 => sim.some_console().map(Who::Console),
+        _ if sim.machines.is_empty() => None,
+        _ => Some(Who::Machine(sim.random.below(sim.machines.len()))),
     };
-    match sim.random.below(10) {
+    match sim.random.below(14) {
         // Both notice within seconds.
         0..4 => {
             let (end, relay) = (sim.some_wait(2_000), sim.some_wait(2_000));
@@ -305,6 +326,16 @@ fn break_something(sim: &mut Sim) {
             }
         }
         8 => sim.deaf.clear(),
+        9 => sim.relay.lighten(),
+        10 => {
+            let wait = sim.some_wait(5_000);
+            sim.full_until = sim.now + wait;
+        }
+        11 if sim.random.percent(30) => {
+            let hour = 3_600_000;
+            let forward = i64::try_from(sim.random.below(2 * hour)).unwrap();
+            sim.set_forward += forward - i64::try_from(hour).unwrap();
+        }
         _ => {
             let wait = sim.some_wait(8_000);
             sim.relay.store.stalled_until = sim.now + wait;

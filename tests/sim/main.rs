@@ -5,6 +5,7 @@
 //! ```text
 //! customer ══ wire ══ exchange ─┐             ┌─ exchange ══ wire ══ console
 //!      (agent, Pty)    (real)   └─ hub ─ store┘    (real)     (a model of the browser's)
+//!                                  Jump Clients come by the same exchanges
 //! ```
 //!
 //! `history` does random things and [`truth::Truth`] checks every effect of the hub meanwhile;
@@ -18,6 +19,7 @@ mod customer;
 mod deeds;
 mod history;
 mod hostile;
+mod machine;
 mod random;
 mod relay;
 mod scenarios;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use jumpgate::domain::limits::{HUB_QUEUE_MAX, HUB_TICK, SHARD_QUEUE_MAX, SHARD_TICK};
+use jumpgate::domain::token::Fingerprint;
 use jumpgate::domain::{Moment, Now, PeerAddress, Stamp, Token};
 use jumpgate::link::LinkError;
 use jumpgate::relay::exchange::{Exchange, Outgoing, Parcel};
@@ -19,6 +20,8 @@ use crate::wire::Wire;
 const RECORDER_QUEUE: usize = 64;
 /// Events that may wait for the hub before peers are not read.
 const HUB_QUEUE: usize = 128;
+/// The same of what waits for a shard.
+const SHARD_QUEUE: usize = 32;
 
 enum Mail {
     Effect(Effect),
@@ -52,12 +55,25 @@ pub struct Relay {
 }
 
 impl Relay {
-    pub fn new(shards: usize, random: Random) -> Self {
+    pub fn new(shards: usize, mut random: Random, now: Now) -> Self {
+        let store = Store::default();
+        let fleet = store.fleet();
+        let memory = Memory {
+            fleet,
+            ..Memory::default()
+        };
+        let hub = Hub::restore(
+            memory,
+            &mut Turn {
+                now,
+                random: &mut |buffer| random.fill(buffer),
+            },
+        );
         Self {
-            hub: Hub::default(),
+            hub,
             shards: (0..shards).map(|_| Shard::default()).collect(),
             events: VecDeque::new(),
-            store: Store::default(),
+            store,
             truth: Truth::default(),
             wires: BTreeMap::new(),
             addresses: BTreeMap::new(),
@@ -98,6 +114,21 @@ impl Relay {
         self.truth.customer_is(peer);
         let shard = &mut self.shards[usize::from(peer.shard)];
         shard.exchange.add(peer, address, Door::Link, now);
+        peer
+    }
+
+    /// A Jump Client's connection, which has proved this key.
+    pub fn connect_machine(
+        &mut self,
+        address: PeerAddress,
+        device: Fingerprint,
+        now: Moment,
+    ) -> PeerId {
+        let peer = self.new_peer(address);
+        self.wire(peer).admitted = true;
+        self.truth.machine_is(peer, device);
+        let shard = &mut self.shards[usize::from(peer.shard)];
+        shard.exchange.add(peer, address, Door::Device(device), now);
         peer
     }
 
@@ -143,7 +174,8 @@ impl Relay {
     }
 
     pub fn reads_peers(&self) -> bool {
-        self.events.len() < HUB_QUEUE
+        let full = |shard: &Shard| shard.mail.len() >= SHARD_QUEUE;
+        self.events.len() < HUB_QUEUE && !self.shards.iter().any(full)
     }
 
     pub fn shards_with_mail(&self) -> impl Iterator<Item = usize> {
@@ -199,6 +231,17 @@ impl Relay {
                     if let Some(role) = role {
                         let address = self.addresses[&peer];
                         shard.exchange.add(peer, address, Door::Socket(role), now);
+                    }
+                }
+                // As on a kernel that does not let go of sockets: it stays where it is.
+                Mail::Effect(Effect::Move { peer, arrival, .. }) => {
+                    if let Some(address) = self.addresses.get(&peer).copied() {
+                        self.events.push_back(Event::Moved {
+                            was: peer,
+                            peer,
+                            address,
+                            arrival,
+                        });
                     }
                 }
                 Mail::Effect(effect) => {
@@ -289,8 +332,7 @@ impl Relay {
                 }
                 continue;
             }
-            wire.send_down(shard.exchange.output(peer).to_vec());
-            shard.exchange.clear_output(peer);
+            wire.send_down(shard.exchange.take_output(peer));
             if shard.exchange.is_leaving(peer) {
                 over.push((peer, None));
             }
@@ -313,8 +355,7 @@ impl Relay {
             return;
         }
         let shard = &mut self.shards[index];
-        wire.send_down(shard.exchange.output(peer).to_vec());
-        shard.exchange.clear_output(peer);
+        wire.send_down(shard.exchange.take_output(peer));
         if shard.exchange.is_leaving(peer) && wire.admitted {
             self.lost(peer);
         }
@@ -328,6 +369,18 @@ impl Relay {
                 let checked = shard.exchange.check_backlog(*peer, wire.in_flight());
                 assert_eq!(checked, Ok(()), "{peer:?} holds more than it may");
             }
+        }
+    }
+
+    /// Memory is at its ceiling: whoever makes the relay keep most has to go.
+    pub fn lighten(&mut self) {
+        let open = self.wires.iter().filter(|(_, wire)| !wire.relay_closed);
+        let heaviest = open.max_by_key(|(peer, wire)| {
+            let shard = &self.shards[usize::from(peer.shard)];
+            shard.exchange.kept(**peer) + wire.in_flight()
+        });
+        if let Some((peer, _)) = heaviest {
+            self.lost(*peer);
         }
     }
 
@@ -382,6 +435,7 @@ impl Relay {
                 Effect::Transcript(_) => {}
                 Effect::Answer { id, answer } => self.answers.push((id, answer)),
                 Effect::Admit { peer, .. }
+                | Effect::Move { peer, .. }
                 | Effect::Say { peer, .. }
                 | Effect::OpenChannel { peer, .. }
                 | Effect::CloseChannel { peer, .. }
@@ -398,7 +452,8 @@ fn wire_was_upgrading(wire: &Wire) -> bool {
     !wire.admitted
 }
 
-/// A stamp that goes with a moment: this world's calendar begins in 2025.
+/// A stamp that goes with a moment, as long as nobody sets the clock: this world's calendar begins in
+/// 2025.
 pub fn stamp_at(moment: Moment) -> Stamp {
     Stamp(1_735_689_600_000).after(moment.since(Moment::default()))
 }

@@ -5,9 +5,13 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jumpgate::domain::entry::What;
 use jumpgate::domain::limits::ENTRIES_REPLAYED_MAX;
-use jumpgate::domain::{Entry, Moment, SessionId, Stamp, Token};
+use jumpgate::domain::token::Fingerprint;
+use jumpgate::domain::{AdmissionRate, Entry, JumpClientId, Moment, SessionId, Stamp, Token};
 use jumpgate::relay::hub::event::{KeyRecord, SessionRecord};
-use jumpgate::relay::hub::{FleetMemory, Memory, Record};
+use jumpgate::relay::hub::{Deployment, FleetMemory, Memory, Record};
+
+/// Jump Clients that may be connected at once here.
+pub const ACTIVE_MAX: u32 = 3;
 
 /// A session as it is on record.
 #[derive(Clone, Debug)]
@@ -23,6 +27,8 @@ pub struct Saved {
 pub struct Store {
     keys: BTreeMap<String, (KeyRecord, bool)>,
     pub sessions: BTreeMap<SessionId, Saved>,
+    deployments: Vec<Deployment>,
+    machines: BTreeMap<Fingerprint, JumpClientId>,
     waiting: VecDeque<(u64, Vec<Record>)>,
     committed: u64,
     told: u64,
@@ -87,8 +93,27 @@ impl Store {
                 .collect(),
             // Killed, so nothing is known of shells.
             shells: Vec::new(),
-            fleet: FleetMemory::default(),
+            fleet: self.fleet(),
         }
+    }
+
+    /// What is known of Jump Clients.
+    pub fn fleet(&self) -> FleetMemory {
+        FleetMemory {
+            active_max: ACTIVE_MAX,
+            rate: AdmissionRate::per_second(1).unwrap(),
+            clients: self.machines.iter().map(|(key, id)| (*key, *id)).collect(),
+            deployments: self.deployments.clone(),
+        }
+    }
+
+    pub fn deploy(&mut self, deployment: Deployment) {
+        self.deployments.push(deployment);
+    }
+
+    /// Who a device is on record.
+    pub fn machine(&self, device: &Fingerprint) -> Option<JumpClientId> {
+        self.machines.get(device).copied()
     }
 
     pub fn has_key(&self, ak: &Token) -> bool {
@@ -103,7 +128,16 @@ impl Store {
 
     fn put(&mut self, record: Record, ended_here: &mut Option<SessionId>) {
         match record {
-            Record::Enrolled { .. } => panic!("no machine is let in here"),
+            Record::Enrolled { client, deployment } => {
+                let mut all = self.deployments.iter_mut();
+                let found = all.find(|one| one.token == deployment);
+                let found = found.expect("the deployment is on record");
+                assert!(found.left > 0, "one more than the deployment lets in");
+                assert!(client.enrolled <= found.expires);
+                found.left -= 1;
+                let before = self.machines.insert(client.device, client.client);
+                assert!(before.is_none(), "a machine is there twice");
+            }
             Record::KeyCreated(key) => {
                 let taken = self.keys.insert(key.ak.reveal(), (key, false));
                 assert!(taken.is_none(), "a token was drawn twice");

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jumpgate::domain::entry::What;
+use jumpgate::domain::token::Fingerprint;
 use jumpgate::domain::{AccountId, Entry, SessionId, Token, Tool};
 use jumpgate::link::connection::decode;
-use jumpgate::link::message::{Status, ToConsole, ToCustomer};
+use jumpgate::link::message::{Status, ToConsole, ToCustomer, ToJumpClient};
 use jumpgate::relay::hub::event::{SessionRecord, Tap};
 use jumpgate::relay::hub::{Effect, Memory, PeerId, Record};
 
@@ -32,6 +33,7 @@ impl Handed {
 enum Known {
     Console(AccountId),
     Customer(Option<SessionId>),
+    Machine(Fingerprint),
 }
 
 /// See the head of this file.
@@ -73,6 +75,10 @@ impl Truth {
 
     pub fn customer_is(&mut self, peer: PeerId) {
         self.peers.insert(peer, Known::Customer(None));
+    }
+
+    pub fn machine_is(&mut self, peer: PeerId, device: Fingerprint) {
+        self.peers.insert(peer, Known::Machine(device));
     }
 
     /// The relay has closed this connection, and every channel with it.
@@ -128,7 +134,10 @@ impl Truth {
                     self.routes.retain(|(whose, _), _| whose != peer);
                     self.consoles.retain(|(whose, _), _| whose != peer);
                 }
-                Effect::Admit { .. } | Effect::Transcript(_) | Effect::Answer { .. } => {}
+                Effect::Admit { .. }
+                | Effect::Move { .. }
+                | Effect::Transcript(_)
+                | Effect::Answer { .. } => {}
             }
         }
         for tap in self.routes.values() {
@@ -230,6 +239,13 @@ impl Truth {
             Some(Known::Customer(session)) => {
                 let message = decode(json).expect("customers are told what they understand");
                 self.to_customer(peer, session, message, store);
+            }
+            Some(Known::Machine(device)) => {
+                let message = decode(json).expect("machines are told what they understand");
+                if let ToJumpClient::JumpClient { client, .. } = message {
+                    let on_record = store.machine(&device);
+                    assert_eq!(on_record, Some(client), "let in before it is on record");
+                }
             }
         }
     }

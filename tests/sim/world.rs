@@ -7,13 +7,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use jumpgate::control::request::TicketHolder;
-use jumpgate::domain::{AccountId, Moment, Now, PeerAddress, Token};
-use jumpgate::relay::hub::PeerId;
+use jumpgate::domain::limits::DEPLOYMENT_LIFE_MAX;
+use jumpgate::domain::{AccountId, Moment, Now, PeerAddress, Stamp, Token};
 use jumpgate::relay::hub::event::Order;
+use jumpgate::relay::hub::{Deployment, PeerId};
 
 use crate::console::{Console, Stage, display_name};
 use crate::customer::CustomerEnd;
 use crate::hostile::{Hostile, Mask};
+use crate::machine::Machine;
 use crate::random::{PrintsOnFailure, Random, Seed};
 use crate::relay::{Relay, stamp_at};
 use crate::wire::Broken;
@@ -24,6 +26,7 @@ pub enum Who {
     Customer(usize),
     Console(usize),
     Hostile(usize),
+    Machine(usize),
 }
 
 /// What an order's answer is for.
@@ -31,6 +34,7 @@ pub enum Who {
 enum Asked {
     Ticket(Who),
     Key(AccountId),
+    Deployment(Token),
 }
 
 /// The simulated world. Methods that move it on are here; what people do is in `deeds.rs`.
@@ -42,6 +46,9 @@ pub struct Sim {
     pub customers: Vec<CustomerEnd>,
     pub consoles: Vec<Console>,
     pub hostiles: Vec<Hostile>,
+    pub machines: Vec<Machine>,
+    /// Tokens of deployments that an administrator was shown.
+    pub deployments: Vec<Token>,
     /// Keys another program asked for: digits, token.
     pub keys: Vec<(String, Token)>,
     /// Digits that lead to the hostile representative.
@@ -55,21 +62,32 @@ pub struct Sim {
     next_order: u64,
     /// How often the relay has been started again.
     pub restarts: u32,
+    /// Milliseconds by which somebody has set the appliance's clock.
+    pub set_forward: i64,
+    /// Until then the relay has no descriptor for another connection: who dials waits.
+    pub full_until: Moment,
 }
 
 impl Sim {
     pub fn new(seed: Seed) -> Self {
         let mut random = Random::new(seed);
         let shards = 1 + random.below(3);
-        let relay = Relay::new(shards.max(2), Random::new(Seed(random.next())));
+        let now = Moment::default() + Duration::from_secs(1_000);
+        let clocks = Now {
+            moment: now,
+            stamp: stamp_at(now),
+        };
+        let relay = Relay::new(shards.max(2), Random::new(Seed(random.next())), clocks);
         Self {
             _prints: PrintsOnFailure(seed),
             random,
-            now: Moment::default() + Duration::from_secs(1_000),
+            now,
             relay,
             customers: Vec::new(),
             consoles: Vec::new(),
             hostiles: Vec::new(),
+            machines: Vec::new(),
+            deployments: Vec::new(),
             keys: Vec::new(),
             hostile_keys: Vec::new(),
             deaf: BTreeSet::new(),
@@ -78,13 +96,15 @@ impl Sim {
             orders: BTreeMap::new(),
             next_order: 1,
             restarts: 0,
+            set_forward: 0,
+            full_until: Moment::default(),
         }
     }
 
     pub fn both_clocks(&self) -> Now {
         Now {
             moment: self.now,
-            stamp: stamp_at(self.now),
+            stamp: Stamp(stamp_at(self.now).0 + self.set_forward),
         }
     }
 
@@ -121,6 +141,28 @@ impl Sim {
         let address = self.new_address();
         self.hostiles.push(Hostile::new(mask, address));
         self.hostiles.len() - 1
+    }
+
+    /// A machine on which the Jump Client was installed with this deployment's token.
+    pub fn add_machine(&mut self, deployment: Token) {
+        let number = u8::try_from(self.machines.len() + 1).unwrap();
+        let address = self.new_address();
+        let machine = Machine::new(number, deployment, address, self.now);
+        self.machines.push(machine);
+    }
+
+    /// An administrator makes a deployment for so many machines.
+    pub fn order_deployment(&mut self, machines: u32) {
+        let mut bytes = [0; 16];
+        self.random.fill(&mut bytes);
+        let token = Token::from_random(bytes);
+        let deployment = Deployment {
+            token: token.fingerprint(),
+            left: machines,
+            expires: self.both_clocks().stamp.after(DEPLOYMENT_LIFE_MAX),
+        };
+        self.relay.store.deploy(deployment);
+        self.order(Asked::Deployment(token), Order::Deploy(deployment));
     }
 
     pub fn order_key(&mut self, account: AccountId, seconds: u32) {
@@ -210,10 +252,14 @@ impl Sim {
         self.deaf.clear();
         self.unplugged.clear();
         self.relay.store.stalled_until = self.now;
+        self.full_until = self.now;
         for console in &mut self.consoles {
             if let Stage::Away { redial_at } = &mut console.stage {
                 *redial_at = self.now;
             }
+        }
+        for machine in &mut self.machines {
+            machine.redial_at = machine.redial_at.min(self.now);
         }
         for wire in self.relay.wires.values_mut() {
             if let Some(broken) = &mut wire.broken {
@@ -283,10 +329,21 @@ impl Sim {
                 self.close(Who::Console(index));
             }
         }
+        for index in 0..self.machines.len() {
+            let alive = self.machines[index].tick(self.now);
+            self.flush_machine(index);
+            if !alive {
+                self.close(Who::Machine(index));
+            }
+        }
         self.dial();
     }
 
     fn dial(&mut self) {
+        if self.now < self.full_until {
+            return;
+        }
+        self.dial_by_machines();
         for index in 0..self.customers.len() {
             let customer = &mut self.customers[index];
             let due = customer.agent.wants_link() && customer.peer.is_none();
@@ -330,6 +387,20 @@ impl Sim {
         }
     }
 
+    fn dial_by_machines(&mut self) {
+        for index in 0..self.machines.len() {
+            let machine = &self.machines[index];
+            let due = machine.peer.is_none() && machine.redial_at <= self.now;
+            if due && !machine.is_refused && !self.unplugged.contains(&Who::Machine(index)) {
+                let (address, device) = (machine.address, machine.device);
+                let peer = self.relay.connect_machine(address, device, self.now);
+                self.owners.insert(peer, Who::Machine(index));
+                self.machines[index].link_up(peer, self.now);
+                self.flush_machine(index);
+            }
+        }
+    }
+
     // ---- who is where ----
 
     pub fn peer_of(&self, who: Who) -> Option<PeerId> {
@@ -337,6 +408,7 @@ impl Sim {
             Who::Customer(index) => self.customers[index].peer,
             Who::Console(index) => self.consoles[index].peer,
             Who::Hostile(index) => self.hostiles[index].peer,
+            Who::Machine(index) => self.machines[index].peer,
         }
     }
 
@@ -359,6 +431,13 @@ impl Sim {
     pub fn flush_console(&mut self, index: usize) {
         let bytes = self.consoles[index].take_output();
         if let (Some(peer), false) = (self.consoles[index].peer, bytes.is_empty()) {
+            self.relay.wire(peer).write_up(&bytes);
+        }
+    }
+
+    pub fn flush_machine(&mut self, index: usize) {
+        let bytes = self.machines[index].take_output();
+        if let (Some(peer), false) = (self.machines[index].peer, bytes.is_empty()) {
             self.relay.wire(peer).write_up(&bytes);
         }
     }

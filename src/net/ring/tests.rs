@@ -11,7 +11,7 @@ use crate::net::buffer_ring::BUFFER_BYTES;
 /// A ring with one listener on loopback.
 fn ring() -> (Ring, SocketAddr, Waker) {
     let waker = Waker::new().unwrap();
-    let mut ring = Ring::new(waker.clone()).unwrap();
+    let mut ring = Ring::new(waker.clone(), 1_024).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     ring.listen(listener).unwrap();
@@ -29,7 +29,12 @@ fn echo_until(ring: &mut Ring, mut done: impl FnMut(&Completion) -> bool) {
         for completion in completions {
             let finished = done(&completion);
             match completion {
-                Completion::Accepted { stream, .. } => ring.receive(stream),
+                Completion::Accepted {
+                    listener, stream, ..
+                } => {
+                    ring.receive(stream);
+                    ring.accept(listener);
+                }
                 Completion::Received { stream, lent } => {
                     let bytes = lent.to_vec();
                     ring.give_back(lent);
@@ -47,7 +52,10 @@ fn echo_until(ring: &mut Ring, mut done: impl FnMut(&Completion) -> bool) {
                 Completion::Ended { stream, .. } | Completion::SendFailed { stream, .. } => {
                     ring.close(stream);
                 }
-                Completion::Woken | Completion::AcceptFailed { .. } => {}
+                Completion::Woken
+                | Completion::AcceptFailed { .. }
+                | Completion::TakenOver { .. }
+                | Completion::Released { .. } => {}
             }
             if finished {
                 return;
@@ -188,6 +196,52 @@ fn a_ring_does_nothing_but_what_it_was_made_for() {
 }
 
 #[test]
+fn who_queues_for_a_buffer_behind_silent_streams_is_heard_at_once() {
+    let (mut ring, address, _) = ring();
+    let queueing = 5 * usize::from(crate::net::buffer_ring::BUFFERS);
+    let crowd = (0..queueing).map(|_| TcpStream::connect(address).unwrap());
+    let mut crowd: Vec<TcpStream> = crowd.collect();
+    let mut streams = Vec::new();
+    let mut completions = Vec::new();
+    let long = Duration::from_secs(20);
+    while streams.len() < queueing {
+        ring.wait(long, &mut completions).unwrap();
+        for completion in completions.drain(..) {
+            if let Completion::Accepted {
+                listener, stream, ..
+            } = completion
+            {
+                streams.push(stream);
+                ring.accept(listener);
+            }
+        }
+    }
+    for client in &mut crowd {
+        client.write_all(&[7]).unwrap();
+    }
+    for stream in streams {
+        ring.receive(stream);
+    }
+    let began = Instant::now();
+    let mut heard = 0;
+    while heard < queueing + 1 {
+        ring.wait(long, &mut completions).unwrap();
+        for completion in completions.drain(..) {
+            if let Completion::Received { stream, lent } = completion {
+                heard += 1;
+                ring.give_back(lent);
+                // Everybody said one byte and is silent now, but for the last.
+                ring.receive(stream);
+                if heard == queueing {
+                    crowd[queueing - 1].write_all(&[7]).unwrap();
+                }
+            }
+        }
+    }
+    assert!(began.elapsed() < long, "it waited for the silent ones");
+}
+
+#[test]
 fn streams_with_much_to_say_let_the_others_have_their_turn() {
     let (mut ring, address, _) = ring();
     // More of them than there are buffers.
@@ -206,8 +260,12 @@ fn streams_with_much_to_say_let_the_others_have_their_turn() {
         let mut completions = Vec::new();
         ring.wait(Duration::from_secs(5), &mut completions).unwrap();
         for completion in completions {
-            if let Completion::Accepted { stream, .. } = completion {
+            if let Completion::Accepted {
+                listener, stream, ..
+            } = completion
+            {
                 streams.push(stream);
+                ring.accept(listener);
             }
         }
     }
@@ -235,6 +293,19 @@ fn streams_with_much_to_say_let_the_others_have_their_turn() {
 
 #[test]
 fn a_stream_that_is_closed_while_it_waits_for_a_buffer_gives_its_slot_back() {
+    let (ring, stream) = waits_for_a_buffer(Ring::close);
+    assert_eq!(ring.free, [stream.slot]);
+}
+
+#[test]
+fn a_stream_that_is_halted_while_it_waits_for_a_buffer_keeps_its_slot() {
+    let (mut ring, stream) = waits_for_a_buffer(Ring::halt);
+    assert!(!ring.is_receiving(stream));
+    assert!(ring.release(stream));
+}
+
+/// A stream to which `then` happens behind one that waits for a buffer.
+fn waits_for_a_buffer(then: impl Fn(&mut Ring, StreamId)) -> (Ring, StreamId) {
     let (mut ring, address, _) = ring();
     let _client = TcpStream::connect(address).unwrap();
     let mut completions = Vec::new();
@@ -242,13 +313,108 @@ fn a_stream_that_is_closed_while_it_waits_for_a_buffer_gives_its_slot_back() {
     let Completion::Accepted { stream, .. } = completions.remove(0) else {
         panic!()
     };
-    ring.starved.push(StreamId {
+    ring.starved.push_back(StreamId {
         slot: u32::MAX,
         generation: 0,
     });
     ring.receive(stream);
-    ring.close(stream);
+    then(&mut ring, stream);
     ring.wait(Duration::from_millis(1), &mut completions)
         .unwrap();
-    assert_eq!(ring.free, [stream.slot]);
+    (ring, stream)
+}
+
+/// What `ring` reports until `pick` picks something, at most 20 s.
+fn until<T>(ring: &mut Ring, mut pick: impl FnMut(&mut Ring, Completion) -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < deadline {
+        let mut completions = Vec::new();
+        ring.wait(Duration::from_millis(100), &mut completions)
+            .unwrap();
+        for completion in completions {
+            if let Some(picked) = pick(ring, completion) {
+                return picked;
+            }
+        }
+    }
+    panic!("not reported in time");
+}
+
+#[test]
+fn a_stream_goes_on_in_another_ring_and_nothing_that_was_sent_meanwhile_is_lost() {
+    let (mut old, address, _) = ring();
+    let mut client = TcpStream::connect(address).unwrap();
+    let stream = until(&mut old, |_, completion| match completion {
+        Completion::Accepted { stream, .. } => Some(stream),
+        _ => None,
+    });
+    old.receive(stream);
+    client.write_all(b"before").unwrap();
+    let heard = until(&mut old, |old, completion| match completion {
+        Completion::Received { stream, lent } => {
+            let heard = lent.to_vec();
+            old.give_back(lent);
+            old.receive(stream);
+            Some(heard)
+        }
+        _ => None,
+    });
+    assert_eq!(heard, b"before");
+    assert!(!old.release(stream), "the kernel receives still");
+    old.deafen();
+    old.halt(stream);
+    while old.is_receiving(stream) {
+        old.wait(Duration::from_millis(100), &mut Vec::new())
+            .unwrap();
+    }
+    old.receive(stream);
+    assert!(!old.is_receiving(stream), "it is halted");
+    client.write_all(b"meanwhile").unwrap();
+    assert!(old.release(stream));
+    let socket = until(&mut old, |_, completion| match completion {
+        Completion::Released { socket, .. } => Some(socket.unwrap()),
+        _ => None,
+    });
+    assert_eq!(old.sockets(), 0);
+    drop(old);
+
+    let mut new = Ring::new(Waker::new().unwrap(), 1_024).unwrap();
+    let stream = new.take_over(socket);
+    until(&mut new, |_, completion| match completion {
+        Completion::TakenOver { stream: it } => (it == stream).then_some(()),
+        _ => None,
+    });
+    // None of the process's descriptors any more.
+    let is_direct = |one: &mut Stream| matches!(one.socket, Socket::Direct(_));
+    assert!(new.stream(stream).is_some_and(is_direct));
+    new.receive(stream);
+    let mut heard = Vec::new();
+    echo_until(&mut new, |completion| {
+        if let Completion::Received { lent, .. } = completion {
+            heard.extend_from_slice(lent);
+        }
+        matches!(completion, Completion::Sent { .. }) && heard == b"meanwhile"
+    });
+    let mut back = [0; 9];
+    client.read_exact(&mut back).unwrap();
+    assert_eq!(&back, b"meanwhile");
+}
+
+#[test]
+fn a_ring_that_is_full_takes_no_stream_over_and_says_so() {
+    let mut ring = Ring::new(Waker::new().unwrap(), 1).unwrap();
+    let sockets = [(); 2].map(|()| std::os::unix::net::UnixStream::pair().unwrap());
+    let [(first, _), (second, _)] = sockets;
+    let first = ring.take_over(first.into());
+    let second = ring.take_over(second.into());
+    let (mut taken, mut refused) = (None, None);
+    until(&mut ring, |_, completion| {
+        match completion {
+            Completion::TakenOver { stream } => taken = Some(stream),
+            Completion::Ended { stream, error } => refused = error.map(|_| stream),
+            _ => {}
+        }
+        (taken.is_some() && refused.is_some()).then_some(())
+    });
+    assert_eq!((taken, refused), (Some(first), Some(second)));
 }

@@ -17,7 +17,9 @@ use self::peer::{CREDIT_CRUMB_BYTES, Peer, Route, Stage};
 use super::hub::event::Tap;
 use super::hub::{Door, Effect, Event, PeerId, Role};
 use super::places::Places;
+use super::pool::Pool;
 use crate::domain::limits::TRANSCRIPT_PIECE_BYTES_MAX;
+use crate::domain::token::Fingerprint;
 use crate::domain::{Moment, PeerAddress};
 use crate::link::channel::Channel;
 use crate::link::connection::decode;
@@ -64,17 +66,60 @@ pub enum Content {
     Credit(u64),
 }
 
+/// A peer between two ring threads.
+#[derive(Debug)]
+pub struct Moved(Box<Peer>);
+
+impl Moved {
+    /// Where it connects from.
+    pub fn address(&self) -> PeerAddress {
+        self.0.address
+    }
+}
+
 /// The peers of one ring thread.
 #[derive(Debug, Default)]
 pub struct Exchange {
     peers: Places<PeerId, Peer>,
     dirty: Dirty,
+    pool: Pool,
 }
 
 impl Exchange {
     /// A peer whose transport is up.
     pub fn add(&mut self, peer: PeerId, address: PeerAddress, door: Door, now: Moment) {
         self.peers.insert(peer, Peer::new(address, door, now));
+    }
+
+    /// A Jump Client whose connection goes on from the relay before this one: it has said hello.
+    pub fn add_machine(
+        &mut self,
+        peer: PeerId,
+        address: PeerAddress,
+        device: Fingerprint,
+        now: Moment,
+    ) {
+        let mut machine = Peer::new(address, Door::Device(device), now);
+        machine.stage = Stage::Talking(Role::JumpClient);
+        self.peers.insert(peer, machine);
+    }
+
+    /// A peer that was taken out of another thread's exchange.
+    pub fn put(&mut self, id: PeerId, moved: Moved) {
+        let mut peer = moved.0;
+        peer.is_dirty = false;
+        self.dirty.add(id, &mut peer);
+        self.peers.insert(id, *peer);
+    }
+
+    /// Takes a peer out, for another thread's. It has no routes yet.
+    pub fn take(&mut self, id: PeerId) -> Option<Moved> {
+        self.peers.remove(id).map(|peer| Moved(Box::new(peer)))
+    }
+
+    /// Whether it is a Jump Client of which this relay knows nothing that another could not know.
+    pub fn is_machine_at_rest(&self, id: PeerId) -> bool {
+        self.peers.get(id).is_some_and(Peer::is_machine_at_rest)
     }
 
     /// Takes bytes from a peer. Whatever other threads have to do is appended to `outgoing`, in
@@ -133,6 +178,7 @@ impl Exchange {
         let Some(peer) = self.peers.get_mut(parcel.peer) else {
             return;
         };
+        self.pool.lend(peer.link.output());
         match parcel.content {
             Content::Data(bytes) => peer.send(parcel.channel, &bytes),
             Content::Credit(up_to) => peer.grant(parcel.channel, up_to),
@@ -191,6 +237,7 @@ impl Exchange {
                 None
             }
             Effect::Admit { .. }
+            | Effect::Move { .. }
             | Effect::Record { .. }
             | Effect::Transcript(_)
             | Effect::Answer { .. } => None,
@@ -230,30 +277,20 @@ impl Exchange {
         }
     }
 
-    /// Whole frames to send to a peer that has taken all it was given before. They are taken by
-    /// [`Self::clear_output`].
-    pub fn output(&mut self, id: PeerId) -> &[u8] {
+    /// Whole frames to send to a peer that has taken all it was given before. Their memory is for
+    /// [`Self::give_back`].
+    pub fn take_output(&mut self, id: PeerId) -> Vec<u8> {
         let Some(peer) = self.peers.get_mut(id) else {
-            return &[];
+            return Vec::new();
         };
         let talks = matches!(peer.stage, Stage::Talking(_));
         peer.caught_up |= talks && !peer.link.has_output();
-        peer.link.output()
+        peer.link.take_output()
     }
 
-    /// What [`Self::output`] gave is with the transport.
-    pub fn clear_output(&mut self, id: PeerId) {
-        if let Some(peer) = self.peers.get_mut(id) {
-            peer.link.clear_output();
-        }
-    }
-
-    /// Gives up what costs memory and can be made again: for a peer of which nothing was heard for
-    /// a while.
-    pub fn rest(&mut self, id: PeerId) {
-        if let Some(peer) = self.peers.get_mut(id) {
-            peer.link.rest();
-        }
+    /// Takes memory back.
+    pub fn give_back(&mut self, output: Vec<u8>) {
+        self.pool.give_back(output);
     }
 
     /// Whether the connection is to be closed once its output is sent.
@@ -265,6 +302,11 @@ impl Exchange {
     pub fn is_inside_frame(&self, id: PeerId) -> bool {
         let inside = |peer: &Peer| peer.assembler.is_inside_frame();
         self.peers.get(id).is_some_and(inside)
+    }
+
+    /// Bytes that wait here for a peer, or for the rest of what it said.
+    pub fn kept(&self, id: PeerId) -> usize {
+        self.peers.get(id).map_or(0, Peer::kept)
     }
 
     /// Whether a peer's first message came.
@@ -285,6 +327,7 @@ impl Exchange {
 
     /// Looks at every peer's deadlines; returns those to close. Called about once a second.
     pub fn tick(&mut self, now: Moment) -> Vec<(PeerId, LinkError)> {
+        self.pool.tick();
         let mut closed = Vec::new();
         for (id, peer) in self.peers.iter_mut() {
             match peer.tick(now) {
@@ -325,6 +368,7 @@ impl Exchange {
                 content,
             }));
         } else if let Some(peer) = self.peers.get_mut(to) {
+            self.pool.lend(peer.link.output());
             peer.send(channel, bytes);
             self.dirty.add(to, peer);
         }
@@ -352,6 +396,7 @@ impl Exchange {
                 content,
             }));
         } else if let Some(peer) = self.peers.get_mut(to) {
+            self.pool.lend(peer.link.output());
             peer.grant(channel, up_to);
             self.dirty.add(to, peer);
         }

@@ -171,6 +171,21 @@ impl Peer {
         }
     }
 
+    /// Whether it is a Jump Client with nothing under way and nothing behind it that counts.
+    pub fn is_machine_at_rest(&self) -> bool {
+        matches!(self.stage, Stage::Talking(Role::JumpClient))
+            && !self.leaving
+            && self.opened.is_empty()
+            && self.kept() == 0
+    }
+
+    /// Bytes that wait here for it, or for the rest of what it said.
+    pub fn kept(&self) -> usize {
+        let early = self.early.values().flat_map(|early| &early.data);
+        let early: usize = early.map(Vec::len).sum();
+        self.link.queued() + self.assembler.kept() + early
+    }
+
     /// What is sent to it at once when it comes, besides what follows.
     pub fn replay_bytes_max(&self) -> usize {
         match self.stage {

@@ -1,7 +1,7 @@
 //! Tickets and hellos: who is let in, as whom.
 
 use super::case::Case;
-use super::event::{Door, Effect, PeerId, Record, Role, SessionRecord};
+use super::event::{Arrival, Door, Effect, Event, PeerId, Record, Role, SessionRecord};
 use super::fleet::Machine;
 use super::log::Log;
 use super::peers::Who;
@@ -11,7 +11,7 @@ use crate::domain::entry::What;
 use crate::domain::facts::Kind;
 use crate::domain::limits::{KEEP_ALIVE_EVERY, SESSIONS_MAX, SESSIONS_PER_REPRESENTATIVE_MAX};
 use crate::domain::text::label;
-use crate::domain::turned::{KeyText, PuzzleAnswer, TurnedReason};
+use crate::domain::turned::{PuzzleAnswer, TurnedReason};
 use crate::domain::{Facts, Now, PeerAddress, SessionId, Text, Token};
 use crate::link::VERSION;
 use crate::link::message::{Hello, Purpose, ShellPosition, ToConsole, ToCustomer, Turned, Welcome};
@@ -80,16 +80,27 @@ impl Hub {
             } if by_link => self.redeem(ticket, turn.now),
             _ => holder,
         };
-        let admitted = match (hello.purpose, holder) {
+        let hello = match self.find_typed_key(by_link, hello, address, turn) {
+            Ok(arrival) => arrival,
+            Err(reason) => return self.turn_away(peer, is_console, reason),
+        };
+        if by_link && let Some(to) = self.console_elsewhere(peer, &hello) {
+            let arrival = Box::new(hello);
+            self.travellers.set_out(peer);
+            return self.out.now(Effect::Move { peer, to, arrival });
+        }
+        let Arrival { hello, ak } = hello;
+        let admitted = match (hello.purpose, holder, ak) {
             (
                 Purpose::Start {
-                    key: Some(key),
+                    key: Some(_),
                     facts,
-                    puzzle,
+                    ..
                 },
                 None,
-            ) if by_link => self.start_by_key(peer, address, &key, puzzle.as_ref(), &facts, turn),
-            (Purpose::Start { facts, .. }, Some(TicketHolder::Customer { ak: Some(ak) })) => {
+                Some(ak),
+            ) => self.start_by_link(peer, address, ak, &facts, turn),
+            (Purpose::Start { facts, .. }, Some(TicketHolder::Customer { ak: Some(ak) }), _) => {
                 let typed = Typed::Token(ak);
                 self.start(peer, address, Kind::Chat, &typed, None, &facts, turn)
             }
@@ -101,6 +112,7 @@ impl Hub {
                     shells,
                 },
                 holder,
+                _,
             ) if by_link || matches!(holder, Some(TicketHolder::Customer { ak: None })) => {
                 self.resume(peer, session, token, entries, &shells, turn.now)
             }
@@ -111,6 +123,7 @@ impl Hub {
                     name,
                     sign_in,
                 }),
+                _,
             ) => {
                 self.console_arrived(peer, account, name, sign_in, &shells, turn.now);
                 Ok(())
@@ -132,24 +145,91 @@ impl Hub {
         self.out.now(Effect::HangUp { peer });
     }
 
-    fn start_by_key(
+    /// Looks a key up that was typed into a customer client, which counts as a try.
+    fn find_typed_key(
+        &mut self,
+        by_link: bool,
+        hello: Hello,
+        address: PeerAddress,
+        turn: &mut Turn<'_>,
+    ) -> Result<Arrival, TurnedReason> {
+        let ak = match &hello.purpose {
+            Purpose::Start {
+                key: Some(key),
+                puzzle,
+                ..
+            } if by_link => {
+                let found = self.find_key(&key::read(key), address, puzzle.as_ref(), turn)?;
+                Some(found.ak)
+            }
+            _ => None,
+        };
+        Ok(Arrival { hello, ak })
+    }
+
+    /// The ring thread of the console that a customer will talk with, if it is another one.
+    fn console_elsewhere(&self, peer: PeerId, arrival: &Arrival) -> Option<u16> {
+        let console = match (&arrival.hello.purpose, &arrival.ak) {
+            (Purpose::Start { .. }, Some(ak)) => {
+                let owner = self.keys.owner(&ak.fingerprint())?;
+                self.seats.get(&owner)?.peer?
+            }
+            (Purpose::Resume { session, token, .. }, None) => {
+                let case = self.cases.get(session)?;
+                // Who does not know the token learns nothing.
+                case.console.filter(|_| case.is_resumed_by(token))?
+            }
+            _ => return None,
+        };
+        (console.shard != peer.shard).then_some(console.shard)
+    }
+
+    /// A customer is where its console is, and heard with all it said on the way.
+    pub(super) fn moved(
+        &mut self,
+        was: PeerId,
+        peer: PeerId,
+        address: PeerAddress,
+        arrival: Arrival,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(said) = self.travellers.arrived(was) else {
+            return self.out.now(Effect::HangUp { peer });
+        };
+        let Arrival { hello, ak } = arrival;
+        let admitted = match (hello.purpose, ak) {
+            (Purpose::Start { facts, .. }, Some(ak)) => {
+                self.start_by_link(peer, address, ak, &facts, turn)
+            }
+            (
+                Purpose::Resume {
+                    session,
+                    token,
+                    entries,
+                    shells,
+                },
+                None,
+            ) => self.resume(peer, session, token, entries, &shells, turn.now),
+            _ => Err(TurnedReason::Ticket),
+        };
+        if let Err(reason) = admitted {
+            return self.turn_away(peer, false, reason);
+        }
+        for message in said {
+            self.handle(Event::FromCustomer { peer, message }, turn);
+        }
+    }
+
+    fn start_by_link(
         &mut self,
         peer: PeerId,
         address: PeerAddress,
-        key: &KeyText,
-        puzzle: Option<&PuzzleAnswer>,
+        ak: Token,
         facts: &Facts,
         turn: &mut Turn<'_>,
     ) -> Result<(), TurnedReason> {
-        self.start(
-            peer,
-            address,
-            Kind::Client,
-            &key::read(key),
-            puzzle,
-            facts,
-            turn,
-        )
+        let typed = Typed::Token(ak);
+        self.start(peer, address, Kind::Client, &typed, None, facts, turn)
     }
 
     /// Uses a key up and begins its session.

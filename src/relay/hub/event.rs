@@ -64,6 +64,15 @@ pub enum Door {
     Device(Fingerprint),
 }
 
+/// A customer's hello that was found good, at a ring thread that is not the console's.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// As it came.
+    pub hello: Hello,
+    /// Of the session key that was typed, which is counted as a try once only.
+    pub ak: Option<Token>,
+}
+
 /// Something happened.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -73,6 +82,17 @@ pub enum Event {
         peer: PeerId,
         /// As shown.
         ticket: Token,
+    },
+    /// A customer who said hello at another ring thread, and was moved by [`Effect::Move`].
+    Moved {
+        /// Which it was at the other.
+        was: PeerId,
+        /// Which it is now.
+        peer: PeerId,
+        /// Where it connects from.
+        address: PeerAddress,
+        /// What was found out before.
+        arrival: Box<Arrival>,
     },
     /// A peer's first message.
     Hello {
@@ -139,6 +159,13 @@ pub enum Event {
     TranscriptFailed {
         /// Whose.
         tap: Tap,
+    },
+    /// A Jump Client that was let in by the relay before this one, and whose connection goes on.
+    Inherited {
+        /// Which it is now.
+        peer: PeerId,
+        /// The key it has proved.
+        device: Fingerprint,
     },
     /// The relay stops, and nothing more comes from this peer: where its open channels stood.
     Parted {
@@ -254,6 +281,17 @@ pub enum Effect {
         /// Its JSON.
         json: Vec<u8>,
     },
+    /// Hand a peer over to the ring thread of the console that it will talk with: what two peers
+    /// of one thread say crosses no queue. Nobody talks to it until it is there, see
+    /// [`Event::Moved`].
+    Move {
+        /// Whom.
+        peer: PeerId,
+        /// To which ring thread.
+        to: u16,
+        /// What to say there.
+        arrival: Box<Arrival>,
+    },
     /// Open one side of a route, and tell the peer.
     OpenChannel {
         /// Whose side.
@@ -301,6 +339,21 @@ pub enum Effect {
         /// What.
         answer: Answer,
     },
+}
+
+impl Effect {
+    /// For which peer it is, if it is for one.
+    pub fn peer(&self) -> Option<PeerId> {
+        match self {
+            Self::Admit { peer, .. }
+            | Self::Move { peer, .. }
+            | Self::Say { peer, .. }
+            | Self::OpenChannel { peer, .. }
+            | Self::CloseChannel { peer, .. }
+            | Self::HangUp { peer } => Some(*peer),
+            Self::Record { .. } | Self::Transcript(_) | Self::Answer { .. } => None,
+        }
+    }
 }
 
 /// Which shell's output a tapped channel carries.

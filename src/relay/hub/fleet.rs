@@ -261,6 +261,29 @@ impl Hub {
         Ok(())
     }
 
+    /// One whose connection goes on from the relay before this one. It waits for no turn: it has
+    /// been here all the time.
+    pub(super) fn inherited(&mut self, peer: PeerId, device: Fingerprint) {
+        let client = self.fleet.clients.get_mut(&device);
+        // Who has come back meanwhile has given the old connection up.
+        let absent = client.filter(|client| client.peer.is_none());
+        match absent {
+            Some(client) if self.fleet.active < self.fleet.active_max => {
+                client.peer = Some(peer);
+                self.fleet.active += 1;
+                self.peers.insert(peer, Who::JumpClient(device));
+            }
+            _ => self.out.now(Effect::HangUp { peer }),
+        }
+    }
+
+    /// Jump Clients that are here, each with its device key.
+    pub fn machines(&self) -> HashMap<PeerId, Fingerprint> {
+        let clients = self.fleet.clients.iter();
+        let here = clients.filter_map(|(device, client)| Some((client.peer?, *device)));
+        here.collect()
+    }
+
     fn enrol(&mut self, record: JumpClientRecord, token: Fingerprint) -> JumpClientId {
         let id = record.client;
         let client = Client { id, peer: None };

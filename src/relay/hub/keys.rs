@@ -32,6 +32,11 @@ impl Keys {
         self.by_ak.get(&ak).filter(|key| at <= key.expires)
     }
 
+    /// Whose key leads to this URL's token.
+    pub fn owner(&self, ak: &Fingerprint) -> Option<AccountId> {
+        self.by_ak.get(ak).map(|key| key.account)
+    }
+
     /// Whether these digits are in use.
     pub fn has_digits(&self, digits: &str) -> bool {
         self.by_digits.contains_key(digits)

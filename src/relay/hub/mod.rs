@@ -24,6 +24,7 @@ mod shells;
 mod suspend;
 #[cfg(test)]
 mod tests;
+mod travel;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -40,6 +41,7 @@ use self::log::Log;
 use self::loop_back::LoopBack;
 use self::out::Out;
 use self::peers::{Peers, Who};
+use self::travel::Travellers;
 use crate::control::request::TicketHolder;
 use crate::domain::entry::{Author, EndReason, What};
 use crate::domain::limits::{CUSTOMER_RETURN_WITHIN, REPRESENTATIVE_RETURN_WITHIN};
@@ -69,6 +71,7 @@ pub struct Hub {
     cases: BTreeMap<SessionId, Case>,
     seats: HashMap<AccountId, Seat>,
     peers: Peers,
+    travellers: Travellers,
     /// Each WebSocket that showed a ticket and has not said hello.
     admitted: HashMap<PeerId, TicketHolder>,
     tickets: HashMap<Fingerprint, (Moment, TicketHolder)>,
@@ -146,12 +149,19 @@ impl Hub {
             } => {
                 self.hello(peer, address, door, *hello, turn);
             }
-            Event::FromCustomer { peer, message } => {
-                // A peer that was turned away may still have something under way.
-                if let Some(Who::Customer(session)) = self.peers.who(peer) {
+            Event::Moved {
+                was,
+                peer,
+                address,
+                arrival,
+            } => self.moved(was, peer, address, *arrival, turn),
+            Event::FromCustomer { peer, message } => match self.peers.who(peer) {
+                Some(Who::Customer(session)) => {
                     self.from_customer(session, peer, message, turn.now);
                 }
-            }
+                // A peer that was turned away may still have something under way.
+                _ => self.travellers.said(peer, message),
+            },
             Event::FromConsole { peer, message } => {
                 if let Some(Who::Console(account)) = self.peers.who(peer) {
                     self.from_console(account, peer, message, turn);
@@ -163,6 +173,7 @@ impl Hub {
                 }
             }
             Event::Left { peer, channels } => self.left(peer, &channels, turn.now),
+            Event::Inherited { peer, device } => self.inherited(peer, device),
             Event::Parted { peer, channels } => self.parted(peer, &channels),
             Event::ChannelClosed {
                 peer,
@@ -199,6 +210,7 @@ impl Hub {
     /// A peer's connection is gone.
     fn left(&mut self, peer: PeerId, channels: &[(u16, crate::link::channel::Channel)], now: Now) {
         self.admitted.remove(&peer);
+        self.travellers.arrived(peer);
         self.loop_back_left(peer);
         match self.peers.remove(peer) {
             None => {}

@@ -1,6 +1,6 @@
 //! What a peer's behaviour costs others. How whole sessions go is the simulator's business.
 
-use super::event::{Answer, Order};
+use super::event::{Answer, Arrival, Order};
 use super::*;
 use crate::control::Reply;
 use crate::domain::limits::{
@@ -8,7 +8,7 @@ use crate::domain::limits::{
 };
 use crate::domain::text::label;
 use crate::domain::turned::TurnedReason;
-use crate::domain::{Facts, PeerAddress, Text, Token};
+use crate::domain::{Facts, LongText, PeerAddress, Text, Token};
 use crate::link::VERSION;
 use crate::link::message::{FromCustomer, Hello, HelloTag, Purpose};
 
@@ -205,4 +205,123 @@ fn a_representatives_own_program_comes_in_by_its_ticket_once_and_with_no_other()
         Some(Who::Console(AccountId(1)))
     );
     assert_eq!(tries(6, link, Some(ticket)), None);
+}
+
+/// One that connects at ring thread `shard` and says hello.
+fn hello_at(world: &mut World, shard: u16, purpose: Purpose) -> (PeerId, Vec<Effect>) {
+    let peer = PeerId {
+        shard,
+        slot: 9,
+        generation: 0,
+    };
+    let hello = Hello {
+        tag: HelloTag::Hello,
+        versions: (VERSION, VERSION),
+        program: label("test"),
+        purpose,
+    };
+    let effects = world.step(Event::Hello {
+        peer,
+        address: PeerAddress::new("192.0.2.9:1".parse().unwrap()),
+        door: Door::Link,
+        hello: Box::new(hello),
+    });
+    (peer, effects)
+}
+
+/// Who is moved where, and what is to be said there.
+fn moved(effects: Vec<Effect>) -> Option<(PeerId, u16, Box<Arrival>)> {
+    effects.into_iter().find_map(|effect| match effect {
+        Effect::Move { peer, to, arrival } => Some((peer, to, arrival)),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_customer_is_moved_to_its_consoles_ring_thread_before_it_is_let_in_and_when_it_comes_back() {
+    let mut world = World::default();
+    let holder = TicketHolder::Console {
+        account: AccountId(1),
+        name: label("Ana"),
+        sign_in: Fingerprint::of(b"a sign-in"),
+    };
+    let Reply::Ticket { ticket } = world.ask_for_ticket(holder) else {
+        panic!("a ticket");
+    };
+    let shells = heapless::Vec::new();
+    let ticket = Some(ticket);
+    world.hello(1, Door::Link, Purpose::Console { ticket, shells });
+
+    let start = Purpose::Start {
+        key: Some(Text::try_from(world.key().reveal().as_str()).unwrap()),
+        facts: Facts::default(),
+        puzzle: None,
+    };
+    let (late, effects) = hello_at(&mut world, 2, start.clone());
+    let (_, _, late_arrival) = moved(effects).expect("the console is elsewhere");
+    let (there, effects) = hello_at(&mut world, 1, start);
+    let (was, to, arrival) = moved(effects).expect("the console is elsewhere");
+    assert_eq!((to, world.hub.peers.who(there)), (0, None));
+    // Somebody who does not wait for an answer.
+    let text = LongText::new("in a hurry").unwrap();
+    let message = FromCustomer::Chat { text };
+    world.step(Event::FromCustomer {
+        peer: there,
+        message,
+    });
+    let here = PeerId { shard: 0, ..there };
+    let address = PeerAddress::new("192.0.2.9:1".parse().unwrap());
+    let arrived = Event::Moved {
+        was,
+        peer: here,
+        address,
+        arrival,
+    };
+    let said = world.step(arrived);
+    let is_heard = |effect: &Effect| format!("{effect:?}").contains("in a hurry");
+    assert!(said.iter().any(is_heard), "{said:?}");
+    let Some(Who::Customer(session)) = world.hub.peers.who(here) else {
+        panic!("not let in: {said:?}");
+    };
+    // Its key is used up.
+    let again = PeerId { slot: 10, ..here };
+    world.step(Event::Moved {
+        was: late,
+        peer: again,
+        address,
+        arrival: late_arrival,
+    });
+    assert_eq!(world.hub.peers.who(again), None);
+
+    let token = said.iter().find_map(|effect| match effect {
+        Effect::Say { json, .. } => {
+            let message: serde_json::Value = serde_json::from_slice(json).unwrap();
+            serde_json::from_value::<Token>(message.get("token")?.clone()).ok()
+        }
+        _ => None,
+    });
+    let token = token.expect("a way to come back");
+    let resume = |token| Purpose::Resume {
+        session,
+        token,
+        entries: 0,
+        shells: heapless::Vec::new(),
+    };
+    // Who does not know it is not told where the console is either.
+    let (_, effects) = hello_at(&mut world, 1, resume(Token::from_random([1; 16])));
+    assert!(moved(effects).is_none());
+    let (_, effects) = hello_at(&mut world, 1, resume(token.clone()));
+    let (was, to, arrival) = moved(effects).expect("the console is elsewhere");
+    assert_eq!(to, 0);
+    let back = PeerId { slot: 11, ..here };
+    world.step(Event::Moved {
+        was,
+        peer: back,
+        address,
+        arrival,
+    });
+    assert_eq!(world.hub.peers.who(back), Some(Who::Customer(session)));
+    // One that is there already stays.
+    let (_, effects) = hello_at(&mut world, 0, resume(token));
+    assert!(moved(effects).is_none());
 }

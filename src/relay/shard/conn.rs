@@ -48,6 +48,8 @@ pub(super) struct Conn {
     pub moved: Moment,
     /// Bytes with the kernel.
     pub in_flight: usize,
+    /// What it made us keep when that was last counted.
+    pub weight: usize,
     /// Counted among its address's visitors.
     pub is_visitor: bool,
     /// Bytes of plaintext queued since the last [`Self::take_output`].
@@ -66,11 +68,28 @@ impl Conn {
             since: now,
             moved: now,
             in_flight: 0,
+            weight: 0,
             is_visitor: true,
             queued: 0,
             pipe: Pipe::default(),
             output: Vec::new(),
         }
+    }
+
+    /// That of a Jump Client, from the relay before this one.
+    pub fn inherited(address: PeerAddress, local: SocketAddr, pipe: Pipe, now: Moment) -> Self {
+        Self {
+            stage: Stage::Link,
+            is_visitor: false,
+            pipe,
+            ..Self::new(address, local, true, now)
+        }
+    }
+
+    /// Its encryption, if it is a link with nothing under way.
+    pub fn at_rest(&self) -> Option<&Pipe> {
+        let nothing = self.waiting() == 0 && self.output.is_empty();
+        (nothing && self.is_link()).then_some(&self.pipe)
     }
 
     /// Takes bytes from the socket and decrypts where they lie. The plaintext is what is appended to
@@ -106,6 +125,16 @@ impl Conn {
     pub fn is_spare(&self) -> bool {
         let ready = !self.encrypted || self.pipe.is_open();
         ready && matches!(&self.stage, Stage::Head(bytes) if bytes.is_empty())
+    }
+
+    /// Whether it is neither a link nor a page yet.
+    pub fn is_arriving(&self) -> bool {
+        matches!(self.stage, Stage::Head(_))
+    }
+
+    /// Whether it speaks the link protocol without a WebSocket around it.
+    pub fn is_link(&self) -> bool {
+        matches!(self.stage, Stage::Link)
     }
 
     /// Whether it speaks the link protocol.
@@ -161,6 +190,11 @@ impl Conn {
         }
     }
 
+    /// Where [`Self::take_output`] will find what is queued: for somebody who has memory to lend.
+    pub fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.output
+    }
+
     /// Everything to be sent now.
     pub fn take_output(&mut self) -> Vec<u8> {
         self.queued = 0;
@@ -175,27 +209,21 @@ impl Conn {
         self.in_flight + self.queued
     }
 
-    /// Takes a sent buffer back, unless it grew large for one burst.
-    pub fn reuse(&mut self, buffer: Vec<u8>) {
-        self.in_flight = 0;
-        if self.output.is_empty() && buffer.capacity() <= KEPT_BYTES_MAX {
-            self.output = buffer;
-        }
+    /// Bytes it makes us keep: what it has not taken, and the beginning of what it said.
+    pub fn kept(&self) -> usize {
+        let early = match &self.stage {
+            Stage::Head(bytes) | Stage::Upgrading { early: bytes, .. } => bytes.len(),
+            Stage::Link | Stage::Socket(_) | Stage::Page { .. } | Stage::Done => 0,
+        };
+        self.waiting() + self.pipe.kept() + early
     }
 
-    /// A connection of which nothing moves keeps no buffers and no key schedules: there are
-    /// thousands of them. Called once a tick; returns whether it gave them up just now.
-    pub fn rests(&mut self, now: Moment) -> bool {
-        let still = now.since(self.moved);
-        // Nothing came back since the last time.
-        if !(SHARD_TICK..3 * SHARD_TICK).contains(&still) {
-            return false;
+    /// A connection of which nothing moves keeps no key schedules: there are thousands of them.
+    /// Called once a tick.
+    pub fn rest(&mut self, now: Moment) {
+        // Later nothing came back since the last time.
+        if (SHARD_TICK..3 * SHARD_TICK).contains(&now.since(self.moved)) {
+            self.pipe.rest();
         }
-        self.pipe.rest();
-        self.output.shrink_to_fit();
-        true
     }
 }
-
-/// A send buffer above this is not kept: a window of data, in records, and what goes with it.
-const KEPT_BYTES_MAX: usize = 160 * 1024;

@@ -9,11 +9,13 @@
 //! and until it is gone no peer is read: that is how a slow store reaches the peers.
 
 mod conn;
+mod moving;
 mod page;
 mod part;
 mod take;
 #[cfg(test)]
 mod tests;
+mod weight;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -25,11 +27,15 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, Sender, TrySendError};
 
 use self::conn::{Conn, Stage};
+pub use self::moving::Moving;
+use self::moving::{Departure, Incomer};
 use self::page::WebSide;
 use super::clock::Clock;
 use super::exchange::{Exchange, Outgoing, Parcel};
+use super::handover;
 use super::hub::{Effect, Event, PeerId};
 use super::places::{Placed, Places};
+use super::pool::Pool;
 use super::transcripts;
 use crate::domain::limits::{
     CONNECTIONS_BEFORE_TRIM, CONNECTIONS_PER_ADDRESS_MAX, HELLO_WITHIN, LINGER_MAX, PAGE_IDLE_MAX,
@@ -48,6 +54,10 @@ pub enum Mail {
     Effect(Effect),
     /// A peer on another shard sent something to one of its peers.
     Parcel(Parcel),
+    /// The relay before this one hands a connection over.
+    Inherited(Box<handover::Connection>),
+    /// A customer comes from another shard, to where its console is.
+    Moving(Box<Moving>),
 }
 
 /// How other threads reach a shard.
@@ -80,8 +90,14 @@ pub struct Setting {
     pub site: String,
     /// Where a redirect leads.
     pub https_port: u16,
+    /// Connections of one shard, if the system allows so many.
+    pub sockets_max: u32,
+    /// What connections of one shard may make it keep.
+    pub queued_bytes_max: usize,
     /// Set, and the waker rung, to stop.
     pub stop: Arc<AtomicBool>,
+    /// What then becomes of its connections.
+    pub parting: handover::Parting,
 }
 
 /// One ring thread's state.
@@ -99,10 +115,22 @@ pub struct Shard {
     visitors: HashMap<IpAddr, usize>,
     outgoing: Vec<Outgoing>,
     pending: VecDeque<Outgoing>,
+    /// Those that may be no links yet, in the order in which they came.
+    arrivals: VecDeque<StreamId>,
+    /// Those that are on their way out of the ring, out of the shard, and into the ring.
+    departures: HashMap<StreamId, Departure>,
+    moving: VecDeque<(u16, Box<Moving>)>,
+    incomers: HashMap<StreamId, Incomer>,
+    /// Bytes that all connections make us keep.
+    weight: usize,
     /// Streams to receive from once nothing is pending.
     parked: Vec<StreamId>,
+    /// Listeners that somebody came to, to be asked again when there is room for more.
+    visited: Vec<ListenerId>,
     /// Listeners that found no descriptor.
     deaf: Vec<ListenerId>,
+    /// For what is sent next.
+    pool: Pool,
     /// Only to be used again.
     dirty: Vec<PeerId>,
     /// For a record that began in one buffer and ended in another.
@@ -127,7 +155,7 @@ impl Shard {
         plain: Option<TcpListener>,
     ) -> std::io::Result<Self> {
         let waker = setting.shards[usize::from(index)].waker.clone();
-        let mut ring = Ring::new(waker)?;
+        let mut ring = Ring::new(waker, setting.sockets_max)?;
         ring.listen(https)?;
         let plain = plain.map(|socket| ring.listen(socket)).transpose()?;
         let sockets_max = ring.sockets_max();
@@ -144,8 +172,15 @@ impl Shard {
             visitors: HashMap::new(),
             outgoing: Vec::new(),
             pending: VecDeque::new(),
+            arrivals: VecDeque::new(),
+            departures: HashMap::new(),
+            moving: VecDeque::new(),
+            incomers: HashMap::new(),
+            weight: 0,
             parked: Vec::new(),
+            visited: Vec::new(),
             deaf: Vec::new(),
+            pool: Pool::default(),
             dirty: Vec::new(),
             side: Vec::new(),
             ticked: Moment::default(),
@@ -158,7 +193,7 @@ impl Shard {
     pub fn run(mut self) -> std::io::Result<()> {
         let mut completions = Vec::new();
         while !self.setting.stop.load(Ordering::Relaxed) {
-            let limit = if self.pending.is_empty() {
+            let limit = if self.pending.is_empty() && self.moving.is_empty() {
                 SHARD_TICK
             } else {
                 PENDING_WAIT
@@ -169,12 +204,15 @@ impl Shard {
                 self.complete(completion, now);
             }
             self.read_mail(now);
+            self.depart();
             if now.since(self.ticked) >= SHARD_TICK {
                 self.ticked = now;
                 self.tick(now);
             }
             self.hand_on();
             self.flush_peers();
+            self.lighten();
+            self.thin(now);
             self.hand_on();
         }
         self.part();
@@ -184,6 +222,8 @@ impl Shard {
     fn complete(&mut self, completion: Completion, now: Moment) {
         match completion {
             Completion::Woken => {}
+            Completion::Released { stream, socket } => self.released(stream, socket),
+            Completion::TakenOver { stream } => self.taken_over(stream, now),
             Completion::Accepted {
                 listener,
                 stream,
@@ -202,7 +242,8 @@ impl Shard {
             Completion::Sent { stream, buffer } => {
                 if let Some(conn) = self.conns.get_mut(stream) {
                     conn.moved = now;
-                    conn.reuse(buffer);
+                    conn.in_flight = 0;
+                    self.pool.give_back(buffer);
                     self.flush(stream);
                 } else {
                     self.web_sent(stream);
@@ -237,6 +278,7 @@ impl Shard {
         now: Moment,
     ) {
         self.setting.counters.accepted.up();
+        self.visited.push(listener);
         let address = PeerAddress::new(peer);
         let visitors = self.visitors.entry(address.neighbourhood()).or_default();
         if *visitors >= CONNECTIONS_PER_ADDRESS_MAX {
@@ -250,6 +292,7 @@ impl Shard {
         self.conns
             .insert(stream, Conn::new(address, local, encrypted, now));
         self.ring.receive(stream);
+        self.arrivals.push_back(stream);
     }
 
     fn read_mail(&mut self, now: Moment) {
@@ -261,6 +304,11 @@ impl Shard {
         {
             match mail {
                 Mail::Parcel(parcel) => self.exchange.deliver(parcel),
+                Mail::Inherited(connection) => self.inherit(*connection, now),
+                Mail::Moving(moving) => self.receive_moving(*moving),
+                Mail::Effect(Effect::Move { peer, to, arrival }) => {
+                    self.begin_move(peer, to, arrival);
+                }
                 Mail::Effect(Effect::Admit { peer, role }) => self.admit(peer, role, now),
                 Mail::Effect(effect) => {
                     let event = self.exchange.apply(effect);
@@ -275,11 +323,10 @@ impl Shard {
         for (peer, error) in self.exchange.tick(now) {
             self.fault(stream_of(peer), &error);
         }
+        self.pool.tick();
         let mut over = Vec::new();
         for (stream, conn) in self.conns.iter_mut() {
-            if conn.rests(now) {
-                self.exchange.rest(peer_of(self.index, stream));
-            }
+            conn.rest(now);
             let limit = match conn.stage {
                 Stage::Head(_) | Stage::Upgrading { .. } => HELLO_WITHIN,
                 Stage::Page { .. } => PAGE_IDLE_MAX,
@@ -329,6 +376,11 @@ impl Shard {
 
     /// Sends what waits for a connection, unless a send is under way; then this is called again.
     fn flush(&mut self, stream: StreamId) {
+        self.send_waiting(stream);
+        self.weigh(stream);
+    }
+
+    fn send_waiting(&mut self, stream: StreamId) {
         if self.ring.is_sending(stream) {
             let peer = self.peer(stream);
             let waiting = self.conns.get(stream).map_or(0, Conn::waiting);
@@ -342,9 +394,11 @@ impl Shard {
             return;
         };
         let mut leaving = false;
+        self.pool.lend(conn.output());
         if conn.is_peer() {
-            conn.push_link(self.exchange.output(peer));
-            self.exchange.clear_output(peer);
+            let frames = self.exchange.take_output(peer);
+            conn.push_link(&frames);
+            self.exchange.give_back(frames);
             leaving = self.exchange.is_leaving(peer);
         }
         if leaving {
@@ -356,6 +410,7 @@ impl Shard {
         };
         let bytes = conn.take_output();
         if bytes.is_empty() {
+            self.pool.give_back(bytes);
             if matches!(conn.stage, Stage::Done) {
                 self.ring.finish(stream);
             }
@@ -395,6 +450,7 @@ impl Shard {
                 return;
             }
         }
+        self.hand_on_moving();
         for stream in std::mem::take(&mut self.parked) {
             self.go_on_receiving(stream);
         }
@@ -501,7 +557,10 @@ impl Shard {
     fn drop_conn(&mut self, stream: StreamId) {
         self.leave(stream);
         self.no_visitor(stream);
-        self.conns.remove(stream);
+        self.no_incomer(stream);
+        if let Some(conn) = self.conns.remove(stream) {
+            self.weight -= conn.weight;
+        }
         self.ring.close(stream);
     }
 

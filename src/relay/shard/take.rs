@@ -74,7 +74,7 @@ impl Shard {
     }
 
     /// Whether there is more room than what is left to everybody else.
-    fn has_room_for_machines(&self) -> bool {
+    pub(super) fn has_room_for_machines(&self) -> bool {
         let most = self.ring.sockets_max();
         let theirs = most.saturating_sub(SOCKETS_RESERVED).max(most / 2);
         self.ring.sockets() <= theirs

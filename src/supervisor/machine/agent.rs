@@ -42,6 +42,7 @@ impl Agent {
                 .collect(),
             identity: Some(Identity::of(user)),
             sockets,
+            hands_over: false,
             log: log::file(&paths.logs(), name),
             ready_within: READY_WITHIN,
         };

@@ -381,7 +381,7 @@ fn serve(
         kernel.stop();
     }
     let watchdogs = life.watchdogs;
-    ports.remove_sockets();
+    ports.close();
     state.left_cleanly();
     // Nothing may be open on the data partition when it is unmounted.
     journal::close();
@@ -552,7 +552,7 @@ async fn all_at_once(
                 Ok(_) = start.wait_for(|start| *start) => {}
                 _ = stopped.wait_for(|stopped| *stopped) => return,
             }
-            kept.keep().await;
+            Box::pin(kept.keep()).await;
         }
     };
     let kept = async {

@@ -18,6 +18,7 @@ use super::*;
 use crate::domain::limits::{EMPTY_RECORDS_MAX, HANDSHAKE_BYTES_MAX};
 use crate::domain::token::Fingerprint;
 use crate::tls::Identity;
+use crate::tls::estate::ESTATE_BYTES;
 use crate::tls::keys::{ALERT, APPLICATION_DATA, HANDSHAKE};
 use crate::tls::stand_in::{ALPN, DEVICE_ALPN, IDS, StandIn, client_hello_of_tls12, configs};
 
@@ -506,4 +507,53 @@ fn an_unknown_alpn_is_refused_with_an_alert() {
 fn bytes_that_are_no_tls_are_refused() {
     let mut bytes = b"GET / HTTP/1.1\r\n\r\n".to_vec();
     assert!(hear(&mut Pipe::default(), &mut bytes).is_err());
+}
+
+#[test]
+fn another_process_goes_on_with_a_connection_whatever_its_cipher_and_however_often_its_keys_changed()
+ {
+    let (link, web) = identities();
+    for suite in default_provider().cipher_suites {
+        if suite.tls13().is_none() {
+            continue;
+        }
+        let mut peers = peers_by(&[ALPN], &link, &web, &[&TLS13], |one| *one == suite);
+        peers.run(usize::MAX).unwrap();
+        for round in 0..5_u8 {
+            let mut estate = Vec::new();
+            assert!(peers.server.bequeath(&mut estate), "{suite:?}");
+            peers.server = Pipe::inherit(estate.as_slice().try_into().unwrap()).unwrap();
+            if round % 2 == 1 {
+                peers.client.refresh_traffic_keys().unwrap();
+            }
+            peers.client.writer().write_all(&[round; 300]).unwrap();
+            peers.server.send(&[round; 200], &mut peers.down).unwrap();
+            let heard = peers.run(usize::MAX).unwrap();
+            assert_eq!(heard, (vec![round; 300], vec![round; 200]), "{suite:?}");
+        }
+    }
+}
+
+#[test]
+fn a_connection_inside_a_record_or_with_something_to_say_or_not_open_is_not_handed_on() {
+    let nothing = |server: &Pipe| {
+        let mut estate = Vec::new();
+        !server.bequeath(&mut estate) && estate.is_empty()
+    };
+    assert!(nothing(&Pipe::default()));
+    let (mut client, mut server) = StandIn::joined();
+    let mut record = client.seal(APPLICATION_DATA, b"one");
+    let (first, second) = record.split_at_mut(7);
+    hear(&mut server, first).unwrap();
+    assert!(nothing(&server));
+    hear(&mut server, second).unwrap();
+    assert!(!nothing(&server));
+    // It wants an answer.
+    hear(&mut server, &mut client.key_update(1)).unwrap();
+    assert!(nothing(&server));
+    server.answer(&mut Vec::new());
+    assert!(!nothing(&server));
+    hear(&mut server, &mut client.seal(ALERT, &[1, 0])).unwrap();
+    assert!(nothing(&server));
+    assert!(Pipe::inherit(&[7; ESTATE_BYTES]).is_none());
 }

@@ -214,6 +214,29 @@ async fn the_status_for_programs_tells_strangers_only_that_it_is_there() {
 }
 
 #[tokio::test]
+async fn the_status_page_warns_from_90_percent_of_the_jump_clients_and_says_when_all_are_back() {
+    for (active, waiting, warns) in [(899, 0, false), (900, 0, true), (10, 431, false)] {
+        let appliance = Appliance::with_relay(move |request| match request {
+            Asked::Status => {
+                let mut snapshot = snapshot();
+                snapshot.jump_clients.active = active;
+                snapshot.jump_clients.waiting = waiting;
+                snapshot.jump_clients.done_in_seconds = 9;
+                Reply::Status(Box::new(snapshot))
+            }
+            other => relay(other),
+        });
+        appliance.account("admin", true, false).await;
+        let admin = appliance.sign_in("admin").await;
+        let request = Browser::get("/login/status").cookie(&admin.cookie);
+        let text = appliance.send(request).await.text;
+        assert_eq!(text.contains(" of 1,000 are; beyond that"), warns, "{text}");
+        let coming = "431 wait for their turn; all of them are back in 9 s.";
+        assert_eq!(text.contains(coming), waiting > 0, "{text}");
+    }
+}
+
+#[tokio::test]
 async fn without_the_relay_pages_say_so_and_show_what_they_know() {
     let appliance = Appliance::without_relay();
     appliance.account("admin", true, false).await;

@@ -14,7 +14,7 @@ use super::{SMALL, STREAMS, Scene, socket};
 use crate::row::Row;
 
 /// A frame that fills a record.
-const LARGE: usize = PAYLOAD_BYTES_MAX;
+pub const LARGE: usize = PAYLOAD_BYTES_MAX;
 /// The same in a WebSocket message.
 const LARGE_IN_SOCKET: usize = LARGE - socket::HEADER_BYTES;
 
@@ -128,7 +128,7 @@ impl Scene {
 }
 
 /// What representatives type.
-fn to_customers(sessions: &mut [Session]) -> impl Iterator<Item = Stream<'_>> {
+pub fn to_customers(sessions: &mut [Session]) -> impl Iterator<Item = Stream<'_>> {
     let ends = sessions.iter_mut();
     ends.map(|session| (&mut session.console, &mut session.customer))
 }

@@ -112,6 +112,11 @@ impl End {
         }
     }
 
+    /// Messages that nobody has looked at.
+    pub fn heard(&mut self) -> &mut VecDeque<Vec<u8>> {
+        &mut self.link.as_mut().expect("a link").messages
+    }
+
     /// A shell's channel is open.
     pub fn opened(&mut self, number: u16) {
         let link = self.link.as_mut().expect("a link");

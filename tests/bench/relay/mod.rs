@@ -11,14 +11,15 @@
 //! stream is a session with a shell of its own, one link at each end. Payload goes to the customer,
 //! which is not recorded, unless a row says otherwise.
 //!
-//! Start at [`measure`]; [`bulk`], [`single`] and [`idle`] have the rows, [`load`] and [`rally`] push
-//! the payload, [`site`], [`haproxy`] and [`ceiling`] are what it passes.
+//! Start at [`measure`]; [`bulk`], [`single`], [`fair`] and [`idle`] have the rows, [`load`] and
+//! [`rally`] push the payload, [`site`], [`haproxy`] and [`ceiling`] are what it passes.
 
 mod bulk;
 mod ceiling;
 mod chart;
 mod cpu;
 mod end;
+mod fair;
 mod haproxy;
 mod idle;
 mod load;
@@ -62,6 +63,7 @@ pub async fn measure(bench: &Bench) -> Vec<Row> {
     let mut scene = Scene::set(bench).await;
     let mut rows = bulk::rows(&mut scene).await;
     rows.extend(single::rows(&mut scene));
+    rows.push(scene.fairness(bench).await);
     rows
 }
 

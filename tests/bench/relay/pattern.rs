@@ -8,7 +8,7 @@ const PIECE_BYTES_MAX: usize = 1 << 20;
 
 /// Text, because a shell's output is recorded as text.
 #[derive(Clone)]
-pub struct Pattern(std::rc::Rc<[u8]>);
+pub struct Pattern(std::sync::Arc<[u8]>);
 
 impl Pattern {
     /// Makes it.

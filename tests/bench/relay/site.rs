@@ -240,7 +240,7 @@ impl Site {
 }
 
 /// Waits for a session that stands like this.
-fn sees(console: &mut End, status: Status) -> SessionId {
+pub fn sees(console: &mut End, status: Status) -> SessionId {
     console.hears(|message| match message {
         ToConsole::Session(overview) if overview.status == status => Some(overview.session),
         ToConsole::Turned(turned) => panic!("{turned:?}"),

@@ -201,6 +201,17 @@ impl Appliance {
         .await;
     }
 
+    /// Has another relay take over from the one that runs, and waits until that one has gone.
+    pub async fn relay_anew(&self) {
+        let before = self.program("relay").unwrap();
+        kill(self.pid(), Signal::SIGUSR1).unwrap();
+        eventually("another relay has taken over", || {
+            let gone = !Path::new("/proc").join(before.to_string()).exists();
+            self.program("relay").filter(|_| gone)
+        })
+        .await;
+    }
+
     /// The folders below the state directory.
     pub fn paths(&self) -> Paths {
         Paths::new(&self.folder.path().join("state")).of_generation(self.generation)

@@ -28,6 +28,7 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsConnector;
 
@@ -37,6 +38,9 @@ use super::tls;
 const OF_A_PROCESS: u32 = 12_500;
 /// A process says this often how many of its machines are where.
 const TALLIED_EVERY: Duration = Duration::from_millis(100);
+/// Machines of one process that dial at once: they share a processor, which real ones do not, and
+/// would only keep each other from ever getting through.
+const DIALLING_MAX: usize = 256;
 /// From dialling to the relay's word.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(15);
 
@@ -201,9 +205,10 @@ impl Part {
     /// Is that until its standard input ends.
     pub async fn be(self) {
         let counts = Arc::new(Counts::default());
+        let phone = Arc::new(Semaphore::new(DIALLING_MAX));
         for number in self.first..self.first + self.count {
-            let (part, counts) = (self.clone(), Arc::clone(&counts));
-            tokio::spawn(async move { Machine::new(number).live(&part, &counts).await });
+            let (part, counts, phone) = (self.clone(), Arc::clone(&counts), Arc::clone(&phone));
+            tokio::spawn(async move { Machine::new(number, phone).live(&part, &counts).await });
         }
         let told = tokio::spawn(async move {
             loop {
@@ -233,10 +238,12 @@ enum Visit {
 struct Machine {
     number: u32,
     tls: Arc<ClientConfig>,
+    /// See [`DIALLING_MAX`].
+    phone: Arc<Semaphore>,
 }
 
 impl Machine {
-    fn new(number: u32) -> Self {
+    fn new(number: u32, phone: Arc<Semaphore>) -> Self {
         let key = KeyPair::generate().unwrap();
         let certificate = CertificateParams::default().self_signed(&key).unwrap();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
@@ -246,6 +253,7 @@ impl Machine {
         Self {
             number,
             tls: Arc::new(config),
+            phone,
         }
     }
 
@@ -289,6 +297,7 @@ impl Machine {
     async fn visit(&self, part: &Part, counts: &Counts) -> std::io::Result<Visit> {
         let mut link = Connection::new(Moment::default());
         let mut assembler = Assembler::default();
+        let turn = self.phone.acquire().await.expect("never closed");
         let mut stream = timeout(ANSWERED_WITHIN, async {
             let socket = TcpSocket::new_v4()?;
             // A network's worth from each address.
@@ -303,6 +312,7 @@ impl Machine {
             tls.connect(tls::name(), tcp).await
         })
         .await??;
+        drop(turn);
         link.say(&Hello {
             tag: HelloTag::Hello,
             versions: (VERSION, VERSION),

@@ -151,6 +151,13 @@ impl Sim {
                     self.close(Who::Console(index));
                 }
             }
+            Some(Who::Machine(index)) => {
+                let goes = self.machines[index].received(&bytes, self.now);
+                self.flush_machine(index);
+                if goes {
+                    self.close(Who::Machine(index));
+                }
+            }
             Some(Who::Hostile(_)) | None => {}
         }
     }
@@ -164,6 +171,9 @@ impl Sim {
                 self.consoles[index].link_down(&mut self.random, self.now);
             }
             Some(Who::Hostile(index)) => self.hostiles[index].peer = None,
+            Some(Who::Machine(index)) => {
+                self.machines[index].link_down(&mut self.random, self.now);
+            }
             None => {}
         }
     }
@@ -198,6 +208,9 @@ impl Sim {
                 (Some(Asked::Ticket(Who::Customer(index))), Answer::Reply(Reply::Turned(why))) => {
                     self.customers[index].over = Some(End::Turned(why));
                 }
+                (Some(Asked::Deployment(token)), Answer::Reply(Reply::Done)) => {
+                    self.deployments.push(token);
+                }
                 (Some(Asked::Key(_)) | None, _) => {}
                 (asked, answer) => panic!("{asked:?} was answered by {answer:?}"),
             }
@@ -224,6 +237,7 @@ impl Sim {
                 self.consoles[index].link_up(peer, self.now);
                 self.flush_console(index);
             }
+            Who::Machine(_) => unreachable!("machines need no ticket"),
             Who::Hostile(index) => {
                 let address = self.hostiles[index].address;
                 let peer = self.relay.upgrade(address, ticket);

@@ -187,3 +187,49 @@ fn who_comes_with_many_is_told_when_and_is_let_in_then() {
     let queue = world.hub.fleet.figures(world.now.moment).queue;
     assert_eq!(queue.waiting, 0);
 }
+
+/// The connection of the machine with this number goes on at this place. Whether it may stay.
+fn goes_on(world: &mut World, number: u32, slot: u32) -> bool {
+    let peer = PeerId {
+        shard: 0,
+        slot,
+        generation: 0,
+    };
+    let device = key(number);
+    let effects = world.step(Event::Inherited { peer, device });
+    match &effects[..] {
+        [] => true,
+        [Effect::HangUp { peer: it }] if *it == peer => false,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn connections_of_the_relay_before_go_on_without_a_turn_where_they_are_known_and_there_is_room() {
+    let mut world = world(2, 5);
+    let rate = AdmissionRate::per_second(1).unwrap();
+    world.hub.fleet.set_rate(rate);
+    for number in 1..=4 {
+        let id = JumpClientId::from_random([u8::try_from(number).unwrap(); 8]);
+        let client = Client { id, peer: None };
+        world.hub.fleet.clients.insert(key(number), client);
+    }
+    assert!(goes_on(&mut world, 1, 1));
+    assert!(!goes_on(&mut world, 9, 2), "nobody knows it");
+    assert!(!goes_on(&mut world, 1, 3), "it is here already");
+    assert!(goes_on(&mut world, 2, 4));
+    assert!(!goes_on(&mut world, 3, 5), "there is no room");
+    assert_eq!(world.hub.fleet.figures(world.now.moment).active, 2);
+    assert_eq!(world.hub.machines().len(), 2);
+    // Who goes makes room.
+    let peer = PeerId {
+        shard: 0,
+        slot: 4,
+        generation: 0,
+    };
+    world.step(Event::Left {
+        peer,
+        channels: Vec::new(),
+    });
+    assert!(goes_on(&mut world, 3, 6));
+}

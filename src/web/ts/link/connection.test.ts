@@ -35,7 +35,8 @@ test("credit is given at once, then a step at a time, and only for what was cons
   // Bytes that came on an earlier channel still wait to be shown.
   connection.consumed(1, 400);
   assert.deepEqual(out, [credit(400)]);
-  for (let at = 0; at < 5; at += 1) connection.accept(encodeFrame(Kind.Data, 1, new Uint8Array(8_192)), 1, ignore);
+  const piece = encodeFrame(Kind.Data, 1, new Uint8Array(8_192));
+  for (let came = 0; came < CREDIT_STEP_BYTES; came += 8_192) connection.accept(piece, 1, ignore);
   connection.consumed(1, 400 + CREDIT_STEP_BYTES - 1);
   assert.equal(out.length, 1);
   connection.consumed(1, 400 + CREDIT_STEP_BYTES);

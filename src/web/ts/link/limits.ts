@@ -6,7 +6,7 @@ export const FRAME_HEADER_BYTES = 8;
 export const FRAME_BYTES_MAX = 16_384;
 export const PAYLOAD_BYTES_MAX = FRAME_BYTES_MAX - FRAME_HEADER_BYTES;
 /** Bytes a sender may have on a channel beyond what the receiver has consumed. */
-export const WINDOW_BYTES = 128 * 1024;
+export const WINDOW_BYTES = 512 * 1024;
 /** A receiver renews credit once it consumed this much since it last did. */
 export const CREDIT_STEP_BYTES = WINDOW_BYTES / 4;
 export const CHANNELS_PER_LINK_MAX = 4_096;
